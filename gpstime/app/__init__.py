@@ -1,0 +1,1 @@
+"""RUNNING: one function a command."""

@@ -1,0 +1,1 @@
+"""THINKING: no I/O, no clock, no thread, no log, no randomness; standard library only."""

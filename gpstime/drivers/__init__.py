@@ -1,0 +1,1 @@
+"""TOUCHING: one file per kernel interface or chip."""

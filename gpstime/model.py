@@ -1,0 +1,249 @@
+"""The values that flow: events (what the world says), findings (what we believe), adjustments (what we ask of the clock).
+
+One sign, said once, here: *offset = ours - true* (positive: our clock is ahead); a positive *frequency error* means that our clock
+gains; *corrections are added to the clock*, so correction = -error.  y = dx per true second.  Frequencies are in ppb, instants in
+integer ns, estimates in floats; units live in the names.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from gpstime.times import RawNs, TaiNs, UnixNs, UtcTime
+
+# ---- events: each carries `at`, the raw clock when it happened --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PpsEdge:
+    """One edge of the pulse. `at` is the raw clock at the edge, `shown` our clock (the one under test) at the same edge.
+
+    `native` names the kernel clock that stamped it and `stamp` is that stamp untouched; `err_ns` is the half-width of what the
+    derived stamps may be off; `era` counts steps of the system clock as far as the world knows them.
+    """
+
+    at: RawNs
+    shown: UnixNs
+    edge: Literal["assert", "clear"] = "assert"
+    seq: int = 0
+    stamped_by: str = "kernel"
+    native: str | None = None
+    stamp: int | None = None
+    err_ns: int = 0
+    era: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SerialBytes:
+    """Bytes from the receiver; `at` is when the first of them arrived. Raw, so that a replay exercises the parser too."""
+
+    at: RawNs
+    data: bytes
+    port: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RtcReading:
+    """What an RTC showed at `at`; `edge`: `at` is the rollover of its seconds, known to +-`err_ns`; `trusted`: it never stopped."""
+
+    at: RawNs
+    shown: UtcTime
+    resolution_ns: int = 1_000_000_000
+    err_ns: int = 0
+    edge: bool = False
+    trusted: bool = False
+    temperature_c: float | None = None
+    aging: int | None = None
+    chip: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SqwEdge:
+    """An edge of an RTC's 1 Hz output."""
+
+    at: RawNs
+    edge: Literal["assert", "clear"] = "assert"
+    seq: int = 0
+    stamped_by: str = "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The clocks read together; betrays a step (shown - mono jumps) or a slew that somebody else made."""
+
+    at: RawNs
+    shown: UnixNs
+    mono_ns: int | None = None
+    err_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was really done to the system clock: the frequency correction now in force, a step just made, or both; by whom."""
+
+    at: RawNs
+    freq_ppb: float | None = None
+    step_ns: int = 0
+    era: int = 0
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Temperature:
+    at: RawNs
+    sensor: str
+    celsius: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceLost:
+    at: RawNs
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFound:
+    at: RawNs
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Anything a person should read."""
+
+    at: RawNs
+    text: str
+
+
+Event: TypeAlias = PpsEdge | SerialBytes | RtcReading | SqwEdge | Tick | Applied | Temperature | DeviceLost | DeviceFound | Note
+
+
+# ---- findings ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One sentence that names a time.
+
+    `valid` is the receiver's own word: RMC with status A and a real mode, nothing more (plausibility is the pairing's business).
+    `fix` is what this sentence says of a fix, if it says anything (GGA quality, GNS and GLL mode, RMC status); ZDA says nothing.
+    `dated` is False where the date was carried over from another sentence (GGA, GNS, GLL).
+    `at` is the arrival of the chunk that held the sentence's first byte, `burst_at` that of the first byte of its burst.
+    """
+
+    at: RawNs
+    burst_at: RawNs
+    second: UtcTime
+    valid: bool
+    sentence: str
+    dated: bool = True
+    fix: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Something that was not used; `reason` is a short stable word-with-dashes, counted in reports; `raw` at most 128 bytes."""
+
+    at: RawNs
+    source: str
+    reason: str
+    raw: bytes = b""
+
+
+class Kind(enum.Enum):
+    OK = "ok"
+    OUTLIER = "outlier"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """One pulse that counts: number `n` of its train (true seconds since the first pulse), its second if known, our clock's offset.
+
+    `offset_ns` is `shown` minus true (None without a label); `sigma_ns` the pulse noise as estimated now.
+    """
+
+    at: RawNs
+    n: int
+    second: UtcTime | None
+    tai: TaiNs | None
+    offset_ns: int | None
+    sigma_ns: float
+    kind: Kind
+    source: str
+    era: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The frequency error of the raw clock (positive: it gains), now and as the mean over the run, each with its 95 % interval.
+
+    `n` pulses used over `span_s` true seconds.  `white_pm_ns`, `white_fm`, `walk_fm` are the noise levels found: pulse noise (ns),
+    white frequency noise (fractional, at 1 s), random walk of frequency (fractional, per root second).
+    """
+
+    at: RawNs
+    freq_ppb: float
+    freq_lo_ppb: float
+    freq_hi_ppb: float
+    mean_ppb: float
+    mean_lo_ppb: float
+    mean_hi_ppb: float
+    n: int
+    span_s: float
+    white_pm_ns: float
+    white_fm: float
+    walk_fm: float
+
+
+class Label(enum.Enum):
+    """Whether the pulses have a second: the words of `gpstime measure --json`."""
+
+    OK = "ok"
+    AMBIGUOUS = "ambiguous"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelChange:
+    """The mode of the pairing changed, and why in a sentence for people."""
+
+    at: RawNs
+    old: Label
+    new: Label
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClockStep:
+    """The system clock was stepped by `step_ns` (positive: forward) between the previous reading and `at`."""
+
+    at: RawNs
+    step_ns: int
+    by: str
+
+
+Finding: TypeAlias = Epoch | Rejected | Offset | Drift | LabelChange | ClockStep
+
+
+# ---- adjustments ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Slew:
+    """Absolute frequency correction, in force for `lasting_s`; afterwards the world falls back to the bare drift."""
+
+    freq_ppb: float
+    lasting_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    delta_ns: int
+
+
+Adjustment: TypeAlias = Slew | Step

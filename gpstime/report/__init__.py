@@ -1,0 +1,1 @@
+"""SHOWING: text for people."""

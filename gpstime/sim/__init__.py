@@ -1,0 +1,1 @@
+"""PRETENDING: simulated boards, shipped and documented, never chosen silently."""

@@ -1,0 +1,1 @@
+"""REMEMBERING: the open capture and recorded worlds."""
