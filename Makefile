@@ -1,0 +1,64 @@
+# The front door: bare `make` lists what it can do.
+# Set-up happens by itself: each target depends on a stamp inside .venv, which depends on pyproject.toml.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 300
+RUN_FOR ?= 1h
+
+.DEFAULT_GOAL := list
+.PHONY: list run test check bench fuzz coverage clean
+
+list:  ## This list
+	@echo "gpstime: how wrong is this clock? What make can do:"
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@echo "Each target sets up $(VENV) by itself (PYTHON=$(PYTHON), at least 3.11)."
+
+run:  ## Measure the crystal of a simulated Pi: from pulse and sentence to ppm, ends by itself
+	@echo "SIMULATED: no Pi, no GPS hat; gpstime measures a made-up board for $(RUN_FOR) of its own time (drivers for real ones come later)."
+	@$(MAKE) --no-print-directory $(VENV)/.stamp-run
+	@$(BIN)/gpstime measure --world sim --for $(RUN_FOR)
+
+test: $(VENV)/.stamp-dev  ## All tests (the recordings' tests need ../shared/data and say so when it is absent)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.stamp-dev  ## ruff, mypy --strict and the guards (layers, notes, docs)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_notes.py tests/test_docs.py
+
+bench: $(VENV)/.stamp-dev  ## How fast: NMEA against pynmea2, the simulation, the start of the command
+	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+
+fuzz: $(VENV)/.stamp-fuzz  ## Feed rubbish to the NMEA reader for FUZZ_SECONDS (300): nothing raised, memory flat
+	$(BIN)/python tests/fuzz/fuzz_nmea.py --seconds $(FUZZ_SECONDS)
+
+coverage: $(VENV)/.stamp-coverage  ## How often the 95 % intervals hold the truth, beside least squares (long; shows progress)
+	$(BIN)/python tests/coverage/coverage.py
+
+clean:  ## Remove the virtual environment, caches and build products
+	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- set-up -----------------------------------------------------------------------------------------------------------------
+
+# `ensurepip` is what Debian splits off into python3-venv: without it `python3 -m venv` fails half-way with an unclear message.
+# The target is pip, which comes last: a set-up that was interrupted is made again.
+$(BIN)/pip:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "gpstime needs Python 3.11 or newer, and $(PYTHON) is older: try make PYTHON=python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make a virtual environment: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# A stamp's name is the extra that it stands for; `run` is the bare package, so that a Pi does not fetch what only developers need.
+$(VENV)/.stamp-%: pyproject.toml | $(BIN)/pip
+	@echo "Setting up $(VENV) ($*), a minute or so the first time ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(if $(filter run,$*),,[$*])' || \
+	  { echo "Could not install what gpstime needs (above is pip's own word). If this machine is offline, connect it once for the" \
+	         "set-up; afterwards everything works without a network." >&2; exit 1; }
+	@touch $@
+.PRECIOUS: $(VENV)/.stamp-%
