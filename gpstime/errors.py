@@ -24,3 +24,7 @@ class DeviceError(GpstimeError):
 
 class DeviceMissing(DeviceError, FileNotFoundError):
     """A device that is not there."""
+
+
+class CaptureUnreadable(CaptureError, OSError):
+    """A capture that can't be opened or read: missing, a folder, forbidden, a failing disk."""
