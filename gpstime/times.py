@@ -9,7 +9,9 @@ from __future__ import annotations
 import bisect
 import datetime
 import enum
-from dataclasses import dataclass
+import itertools
+import re
+from dataclasses import dataclass, field
 from typing import NewType
 
 NS = 1_000_000_000
@@ -25,6 +27,8 @@ TaiNs = NewType("TaiNs", int)
 """ns since 1970-01-01T00:00:00 TAI; the only scale for arithmetic across sources."""
 
 _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
+_DAY_NS = DAY_S * NS
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?(?:Z|\+00:00)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,22 +57,12 @@ class UtcTime:
 
     @classmethod
     def parse(cls, text: str) -> UtcTime:
-        """From ISO 8601 with `Z`, with up to nine decimals; 23:59:60 accepted. ValueError for anything else."""
-        date, sep, clock = text.strip().partition("T")
-        if not sep:
-            date, sep, clock = date.partition(" ")
-        if not sep or not clock.endswith(("Z", "+00:00")):
+        """From ISO 8601 with `Z` or `+00:00`, seconds optional, up to nine decimals, 23:59:60 accepted; ValueError for all else."""
+        found = _ISO.fullmatch(text.strip())
+        if not found:
             raise ValueError(f"not an ISO 8601 UTC time: {text!r}")
-        clock = clock.removesuffix("Z").removesuffix("+00:00")
-        whole, _, fraction = clock.partition(".")
-        fields = [*date.split("-"), *whole.split(":")]
-        if len(fields) == 5:
-            fields.append("00")
-        digits = "".join(fields) + fraction
-        if len(fields) != 6 or len(fraction) > 9 or not (digits.isascii() and digits.isdigit()):
-            raise ValueError(f"not an ISO 8601 UTC time: {text!r}")
-        y, mo, d, h, mi, s = map(int, fields)
-        return cls.civil(y, mo, d, h, mi, s, int(fraction.ljust(9, "0")))
+        year, month, day, hour, minute, second, fraction = found.groups(default="0")
+        return cls.civil(int(year), int(month), int(day), int(hour), int(minute), int(second), int(fraction.ljust(9, "0")))
 
     @property
     def unix(self) -> UnixNs:
@@ -110,43 +104,58 @@ class LeapAnswer:
 class LeapTable:
     """TAI - UTC since 1972, with the table's own expiry and where it comes from.
 
-    `starts[i]` is the day (since 1970) at whose 00:00 UTC the offset `offsets_s[i]` comes into force.
+    `starts[i]` is the day (since 1970) at whose 00:00 UTC the offset `offsets_s[i]` comes into force; at least one, rising.
     `expires` is the first day of which the table says nothing, None for a table that says of itself that it does not expire.
+    A step of the offset by -1 is a negative leap second: the day before it ends with 23:59:58.
     """
 
     starts: tuple[int, ...]
     offsets_s: tuple[int, ...]
     expires: int | None
     source: str
+    _firsts: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    """The TAI instants at which the offsets come into force: the end of a leap second, as UTC names it 00:00:00."""
+
+    def __post_init__(self) -> None:
+        if not self.starts or len(self.starts) != len(self.offsets_s) or any(b <= a for a, b in itertools.pairwise(self.starts)):
+            raise ValueError(f"not a leap-second table: {len(self.starts)} days, {len(self.offsets_s)} offsets ({self.source})")
+        firsts = tuple(day * _DAY_NS + offset * NS for day, offset in zip(self.starts, self.offsets_s, strict=True))
+        object.__setattr__(self, "_firsts", firsts)
 
     def at(self, utc: UtcTime) -> LeapAnswer:
-        """TAI - UTC at a UTC time. A second :60 that the table does not have is AMBIGUOUS."""
+        """TAI - UTC at a UTC time, and how far to trust it.
+
+        AMBIGUOUS is the name that this table does not have: a second :60 without a leap second, or the 23:59:59 that a negative one
+        leaves out.  It weighs more than EXPIRED, which says only that the offset may have changed since.
+        """
         i = bisect.bisect_right(self.starts, utc.day) - 1
         if i < 0:
-            return LeapAnswer(self.offsets_s[0] if self.offsets_s else 37, LeapStatus.UNKNOWN)
-        status = LeapStatus.EXPIRED if self.expires is not None and utc.day >= self.expires else LeapStatus.OK
-        if utc.ns_of_day >= DAY_S * NS and not self.has_leap_at_end_of(utc.day):
-            status = LeapStatus.AMBIGUOUS
-        return LeapAnswer(self.offsets_s[i], status)
+            return LeapAnswer(self.offsets_s[0], LeapStatus.UNKNOWN)
+        if utc.ns_of_day >= _DAY_NS - NS and utc.ns_of_day >= _DAY_NS + self.leap_at_end_of(utc.day) * NS:
+            return LeapAnswer(self.offsets_s[i], LeapStatus.AMBIGUOUS)
+        expired = self.expires is not None and utc.day >= self.expires
+        return LeapAnswer(self.offsets_s[i], LeapStatus.EXPIRED if expired else LeapStatus.OK)
+
+    def leap_at_end_of(self, day: int) -> int:
+        """How many seconds longer `day` is than 86 400: 1 if it ends with 23:59:60, -1 if with 23:59:58, else 0."""
+        i = bisect.bisect_left(self.starts, day + 1)
+        if not 0 < i < len(self.starts) or self.starts[i] != day + 1:
+            return 0
+        return self.offsets_s[i] - self.offsets_s[i - 1]
 
     def has_leap_at_end_of(self, day: int) -> bool:
         """True if `day` ends with 23:59:60."""
-        i = bisect.bisect_left(self.starts, day + 1)
-        return 0 < i < len(self.starts) and self.starts[i] == day + 1 and self.offsets_s[i] > self.offsets_s[i - 1]
+        return self.leap_at_end_of(day) > 0
 
     def tai(self, utc: UtcTime) -> TaiNs:
         """The instant on TAI; with an expired or unknown offset the last (or first) known one is used: ask `at` for the status."""
-        return TaiNs(utc.day * DAY_S * NS + utc.ns_of_day + self.at(utc).tai_minus_utc_s * NS)
+        i = bisect.bisect_right(self.starts, utc.day) - 1
+        return TaiNs(utc.day * _DAY_NS + utc.ns_of_day + self.offsets_s[i if i > 0 else 0] * NS)
 
     def utc(self, tai: TaiNs) -> UtcTime:
         """The UTC name of an instant on TAI; a leap second is named :60."""
-        offset = self.offsets_s[0] if self.offsets_s else 37
-        for start, after in zip(reversed(self.starts), reversed(self.offsets_s), strict=True):
-            first = (start * DAY_S + after) * NS
-            if tai >= first:
-                offset = after
-                break
-            before = self.offsets_s[self.starts.index(start) - 1] if start != self.starts[0] else after
-            if after > before and tai >= first - (after - before) * NS:
-                return UtcTime(start - 1, DAY_S * NS + (tai - (first - (after - before) * NS)))
-        return UtcTime.from_unix(UnixNs(tai - offset * NS))
+        i = bisect.bisect_right(self._firsts, tai)  # the offset that comes into force next
+        day, ns = divmod(tai - self.offsets_s[i - 1 if i > 0 else 0] * NS, _DAY_NS)
+        if 0 < i < len(self.starts) and day >= self.starts[i]:  # the old offset still holds, yet the new day has its number: :60
+            return UtcTime(day - 1, _DAY_NS + ns)
+        return UtcTime(day, ns)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 ROOT = Path(__file__).resolve().parent.parent
 SHARED_DATA = ROOT.parent / "shared" / "data"
 
-# Seeded, so that two runs of one tree agree (`make fuzz` is the place for new random inputs); no deadline: a busy machine is no failure.
+# Seeded, so that two runs of one tree agree (`make fuzz` is the place for new inputs); no deadline: a busy machine is no failure.
 settings.register_profile("house", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")
 
