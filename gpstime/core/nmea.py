@@ -1,9 +1,9 @@
 """NMEA 0183: bytes in, `Epoch | Rejected` out. No byte sequence raises; memory is bounded.
 
-Strict where a lenient reader sets a clock wrong: a checksum is required, every digit of a time and a date must be there, the day must
-be in the calendar. `valid` is the receiver's own word, RMC status A with a real mode (NMEA 0183 from 2.3 on); the navigational status
-of NMEA 4.1, which u-blox sets to V on every good fix, says nothing about time and is ignored. Whether a time is plausible is the
-pairing's business.
+Strict where a lenient reader sets a clock wrong: a checksum is required, every digit of a time and a date must be there, the day
+must be in the calendar. `valid` is the receiver's own word, RMC status A with a real mode (NMEA 0183 from 2.3 on); the
+navigational status of NMEA 4.1, which u-blox sets to V on every good fix, says nothing about time and is ignored. Whether a time
+is plausible is the pairing's business.
 
 GGA, GNS and GLL have no date: they get the day that brings their time nearest to the last dated one (a GGA may precede its RMC at
 midnight).
@@ -21,7 +21,7 @@ from gpstime.model import Epoch, Rejected
 from gpstime.times import DAY_S, NS, RawNs, UtcTime
 
 REAL_MODES = frozenset((b"A", b"D", b"F", b"R", b"P"))
-"""Modes that rest on satellites now: autonomous, differential, RTK float and fixed, precise. Not none, estimated, manual, simulated."""
+"""Modes that rest on satellites: autonomous, differential, RTK float and fixed, precise; not none, estimated, manual, simulated."""
 
 PIVOT = 80
 """Two-digit years: 80..99 are 19yy (GPS began in 1980, and receivers without a date say 1980), the others 20yy."""

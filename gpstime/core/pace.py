@@ -1,8 +1,8 @@
 """Which bytes came together: the bursts of a serial port, found by the silence before them.
 
-The first byte of a burst is what arrives at a steady delay after the pulse; a sentence in the middle moves with the satellites in view.
-All that is known of a portion is the arrival of its first byte and its length, so it lasts length times the time of one byte, which
-is learned from the portions themselves.
+The first byte of a burst is what arrives at a steady delay after the pulse; a sentence in the middle moves with the satellites in
+view. All that is known of a portion is the arrival of its first byte and its length, so it lasts length times the time of one
+byte, which is learned from the portions themselves.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class Pace:
     def on_time(self, burst: Burst, at: RawNs, time_ns: int) -> Burst:
         """The burst of a sentence in `burst`, first byte at `at`, that says another time of day than the one before it.
 
-        Where the bursts fill the second there is no silence: then the change of the time starts a burst. A receiver that merely puts
-        two times into one burst is told from that by the raw clock, which has not moved along.
+        Where the bursts fill the second there is no silence: then the change of the time starts a burst. A receiver that merely
+        puts two times into one burst is told from that by the raw clock, which has not moved along.
         """
         before, burst.time_ns = burst.time_ns, time_ns
         if before is None:
