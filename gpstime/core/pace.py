@@ -29,6 +29,18 @@ class Burst:
         self.at = at
         self.time_ns: int | None = None
 
+    def tell(self, at: RawNs, time_ns: int) -> None:
+        """A sentence of this burst, first byte at `at`, says another time of day than the one before it: is it a burst of its own?
+
+        Where bursts fill the second there is no silence: then the change of the time begins one. A receiver that merely puts two
+        times into one burst is told from that by the raw clock, which has not moved along.
+        """
+        before, self.time_ns = self.time_ns, time_ns
+        if before is not None:
+            apart = abs(time_ns - before)
+            if 2 * (at - self.at) >= min(apart, _DAY_NS - apart):
+                self.at = at  # the same object: sentences already begun belong to the new burst too
+
 
 class Pace:
     """Follows the portions of one port."""
@@ -58,21 +70,3 @@ class Pace:
                 self._scale_ns = max(self._scale_ns, min(silence, LONGEST_SCALE_NS))
         self._last_at, self._last_len = at, length
         return burst
-
-    def on_time(self, burst: Burst, at: RawNs, time_ns: int) -> Burst:
-        """The burst of a sentence in `burst`, first byte at `at`, that says another time of day than the one before it.
-
-        Where the bursts fill the second there is no silence: then the change of the time starts a burst. A receiver that merely
-        puts two times into one burst is told from that by the raw clock, which has not moved along.
-        """
-        before, burst.time_ns = burst.time_ns, time_ns
-        if before is None:
-            return burst
-        apart = abs(time_ns - before)
-        if 2 * (at - burst.at) < min(apart, _DAY_NS - apart):
-            return burst
-        fresh = Burst(at)
-        fresh.time_ns = time_ns
-        if burst is self._burst:
-            self._burst = fresh
-        return fresh
