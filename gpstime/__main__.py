@@ -1,0 +1,7 @@
+"""`python -m gpstime` is `gpstime`."""
+
+import sys
+
+from gpstime.cli import main
+
+sys.exit(main())
