@@ -24,7 +24,7 @@ STRETCH = 4096
 
 _FRAME = re.compile(rb"([$!][^$!*\r\n]{1,124}+)\*([0-9A-Fa-f]{2})")
 _CANDIDATE = re.compile(rb"[$!][^$!\r\n]*")
-_ADDRESS = re.compile(rb"[$!][A-Z0-9]{3,},")
+_ADDRESS = re.compile(rb"[$!][A-Z0-9]{3,15}(?:[,*]|\Z)")
 _BOUNDARY = re.compile(rb"[$!\r\n]")
 _HEX = b"0123456789abcdefABCDEF"
 _CHECK = {bytes((a, b)): int(bytes((a, b)), 16) for a in _HEX for b in _HEX}
