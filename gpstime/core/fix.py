@@ -1,0 +1,112 @@
+"""Which epochs may name a second: validity, receivers that give only ZDA, and whether the leap second count can be trusted.
+
+RMC with status A counts. Where no RMC comes at all, ZDA counts if a GGA, GNS or GLL of the same second says that there is a fix;
+with no sentence that speaks of a fix (timing receivers) ZDA is taken at its word, but needs a second source or a minute of
+agreement.
+
+Status A means a position, not a resolved UTC: until the satellites have told the leap second count (once in 12.5 minutes) a
+receiver counts with its firmware's. So after a cold start seen in this run, the count is unverified for 780 s of fix. A run that
+begins with status A is warm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gpstime.model import Epoch, Rejected
+from gpstime.times import NS, RawNs, UtcTime
+
+LEAP_HOLD_NS = 780 * NS
+"""The almanac's page with the leap second count comes every 12.5 min = 750 s; half a minute for good measure."""
+ZDA_ONLY = 10
+"""ZDAs without any RMC before the receiver is taken for one that gives only ZDA."""
+PAUSE_NS = 5 * NS
+"""A longer pause between valid epochs does not count as fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A second that the receiver vouches for; with a `reason` it does not."""
+
+    second: UtcTime
+    burst_at: RawNs
+    reason: str = ""
+
+
+class FixRule:
+    """`fix`: what the receiver last said; `void`: it once said that it has none, or knows no date; `hold_ns`: how much fix the leap
+    second count still needs; `unspoken`: only ZDA comes and nothing speaks of a fix."""
+
+    def __init__(self) -> None:
+        self.fix: bool | None = None
+        self.void = False
+        self.hold_ns = 0
+        self.epochs = 0
+        self._rmc = False
+        self._zdas = 0
+        self._spoken = False
+        self._first = True
+        self._blank = False
+        self._valid_at: RawNs | None = None
+        self._fixed: UtcTime | None = None
+        self._zda: Epoch | None = None
+
+    @property
+    def unspoken(self) -> bool:
+        return self._zdas >= ZDA_ONLY and not self._rmc and not self._spoken
+
+    def take(self, epoch: Epoch) -> Usable | None:
+        """What this sentence amounts to: a second to use, one not to use and why, or nothing."""
+        self.epochs += 1
+        kind = epoch.sentence[-3:]
+        if kind == "RMC":
+            self._rmc = True
+            self.fix = epoch.valid
+            if epoch.valid:
+                return Usable(epoch.second, epoch.burst_at)
+            return self._no_fix(epoch)
+        if self._rmc:
+            return None
+        if kind == "ZDA":
+            self._zdas += 1
+            if self._zdas < ZDA_ONLY:
+                return None
+            if not self._spoken:
+                return Usable(epoch.second, epoch.burst_at)
+            self._zda = epoch
+        elif epoch.fix is not None:
+            self._spoken = True
+            self.fix = epoch.fix
+            self._fixed = epoch.second if epoch.fix else None
+            if not epoch.fix:
+                return self._no_fix(epoch)
+        zda, self._zda = self._zda, None
+        if zda is not None and zda.second == self._fixed:
+            return Usable(zda.second, zda.burst_at)
+        self._zda = zda
+        return None
+
+    def _no_fix(self, epoch: Epoch) -> Usable:
+        self.void = self._blank = True
+        self._zda = self._valid_at = None
+        return Usable(epoch.second, epoch.burst_at, "no-fix")
+
+    def refused(self, rejected: Rejected) -> None:
+        """A sentence without its date or time: a receiver that does not know them."""
+        if rejected.reason in ("no-date", "no-time") and rejected.raw[3:6] in (b"RMC", b"ZDA"):
+            self.void = self._blank = True
+
+    def sustain(self, at: RawNs) -> None:
+        """A believable epoch was used: count the fix towards the leap second count."""
+        if self._first:
+            self._first = False
+            self.hold_ns = LEAP_HOLD_NS if self._blank else 0
+        elif self.hold_ns > 0 and self._valid_at is not None and 0 < at - self._valid_at < PAUSE_NS:
+            self.hold_ns = max(0, self.hold_ns - (at - self._valid_at))
+        self._valid_at = at
+
+    def power_lost(self) -> None:
+        """The receiver went away: if it comes back without a fix, it comes back cold."""
+        self._first = True
+        self._blank = False
+        self._valid_at = None

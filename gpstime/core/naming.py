@@ -1,0 +1,226 @@
+"""From lags to a label: learning it, keeping it, doubting it. The rules of the pairing, without its inputs.
+
+Lateness has one side: a burst may come late by seconds (a full buffer) but never before its pulse. So bursts that come later than
+the label says prove nothing about it, while bursts before their pulse prove it wrong.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gpstime.core import words
+from gpstime.core.delay import Lags, Support
+from gpstime.core.fix import FixRule
+from gpstime.core.raster import Raster
+from gpstime.core.sources import Sources, Verdict
+from gpstime.model import Label, LabelChange, Rejected
+from gpstime.times import RawNs
+
+AGREED = 8
+"""Bursts in a row on one second before it is believed."""
+PATIENT = 24
+"""Bursts after which a support that touches two seconds is called ambiguous (fewer may be bad luck with the spread)."""
+PROBATION = 56
+"""Bursts after the label was given until it no longer depends on the first few: later, a delay that wanders takes the label along."""
+UNSTEADY = 40
+"""Bursts after which sentences that keep no steady delay are called ambiguous."""
+CONTRARY = 5
+"""Bursts in a row, agreeing with each other, that end a label (a sentence that is wrong and passes its checksum comes alone)."""
+MOVE = 0.4
+"""How far (s) a delay may move from one burst to the next and still be the same delay, wandering."""
+NEAR = 0.7
+"""How far (s) from the median a burst may be while learning."""
+LASTING = 60
+"""Bursts in a row before a label is changed by a jump that lateness can't explain."""
+LEAP_MOST = 18
+"""The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
+EARLY = -0.05
+"""A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
+WAIT = 120
+"""Bursts for which an RTC that fits two seconds so far is waited for."""
+
+
+class Naming:
+    """`zero`: the label, TAI seconds minus pulse number; lags are counted from it, so with a true label they are delays.
+
+    `doubted`: something contradicted the label that was there, so seconds named before are in doubt too.
+    """
+
+    def __init__(self, raster: Raster, fix: FixRule, sources: Sources) -> None:
+        self.label = Label.NONE
+        self.why = ""
+        self.assumption = ""
+        self.doubted = False
+        self.zero = 0
+        self.lags = Lags()
+        self.corrected_weeks = 0
+        self._raster = raster
+        self._fix = fix
+        self._sources = sources
+        self._prior: Support | None = None
+        """Where delays were under the label that was withdrawn (`zero` is still its number)."""
+        self._settled = False
+        """A second source agreed: one that drifts later can't cast doubt any more."""
+        self._last = 0.0
+        self._contrary: list[float] = []
+        self._row = 0
+        self._heard = 0
+
+    def vote(self, burst_at: RawNs, tai_s: int) -> list[LabelChange | Rejected]:
+        """A burst that begins at `burst_at` names the second `tai_s` (TAI)."""
+        place = self._raster.place(burst_at)
+        if place is None:
+            return []
+        n, since = place
+        lag = n + self.zero - tai_s + since
+        if self.label is not Label.OK:
+            return self._learn(burst_at, lag)
+        if abs(lag - self._last) <= MOVE:
+            self._last = lag
+            self.lags.add(lag)
+            self._heard += 1
+            if self._contrary:
+                self._contrary.clear()
+            return self._look_again(burst_at) if self._heard % 8 == 0 else []
+        if self._fix.hold_ns > 0:  # a receiver that came back cold: it is not yet to be compared with
+            return []
+        out: list[LabelChange | Rejected] = [Rejected(burst_at, "pairing", "not-continuous")]
+        contrary = self._contrary
+        contrary.append(lag)
+        if len(contrary) < CONTRARY:
+            return out
+        together = contrary[-CONTRARY:]
+        if max(together) - min(together) < MOVE:
+            if math.floor(min(together)) == 0 == math.floor(max(together)):  # another delay, the same second
+                self.lags.restart(together)
+                self._last = together[-1]
+                contrary.clear()
+                return out
+            return out + self._withdraw(burst_at, together)
+        return out + self._withdraw(burst_at, []) if len(contrary) >= 3 * CONTRARY else out
+
+    def _look_again(self, at: RawNs) -> list[LabelChange | Rejected]:
+        """Eight more bursts fit the label: do they, all together?"""
+        support = self.lags.support()
+        if support.median < EARLY:
+            return self._withdraw(at, [])
+        if self._heard <= PROBATION and not self._settled and len(support.wholes) > 1:  # the first few agreed by luck
+            return self._say(Label.AMBIGUOUS, at, words.split(support))
+        return []
+
+    def _withdraw(self, at: RawNs, lags: list[float]) -> list[LabelChange | Rejected]:
+        """The label no longer stands; learn again, remembering it."""
+        support = self.lags.support()
+        self._prior = support
+        self.doubted = True
+        self._relearn(lags)
+        return self._say(Label.AMBIGUOUS, at, words.withdrawn(support, lags))
+
+    def _relearn(self, lags: list[float]) -> None:
+        self.lags.restart(lags)
+        self._contrary.clear()
+        self._row = self._heard = len(lags)
+        self._settled = False
+        self.assumption = ""
+
+    def restart(self, at: RawNs) -> list[LabelChange | Rejected]:
+        """The train began anew: numbers of before mean nothing now."""
+        self._prior = None
+        self._relearn([])
+        return self._say(Label.NONE, at, words.RESTARTED)
+
+    def hear(self, at: RawNs) -> list[LabelChange | Rejected]:
+        """A second source spoke: it may settle or withdraw a label that rests on an assumption."""
+        if self.label is not Label.OK or self._settled:
+            return []
+        opinion = self._sources.opinion(self.zero, self._raster.place)
+        if opinion.verdict is Verdict.AGREES and not opinion.assumed:
+            self._settled = True
+            self.assumption = ""
+        elif opinion.verdict is Verdict.DOUBTS:
+            self.doubted = True
+            return self._say(Label.AMBIGUOUS, at, words.doubted(opinion, self.lags.support()))
+        return []
+
+    def _say(self, label: Label, at: RawNs, why: str) -> list[LabelChange | Rejected]:
+        old, self.label, self.why = self.label, label, why
+        return [LabelChange(at, old, label, why)] if label is not old else []
+
+    # ---- learning ------------------------------------------------------------------------------------------------------------
+
+    def _learn(self, at: RawNs, lag: float) -> list[LabelChange | Rejected]:
+        lags = self.lags
+        self._heard += 1
+        if not lags:
+            if self._prior is None:
+                whole = math.floor(lag)
+                self.zero -= whole
+                lag -= whole
+            lags.add(lag)
+            self._row = 1
+            return []
+        if abs(lag - lags.middle()) > NEAR:
+            self._row = 0
+            self._contrary.append(lag)
+            together = self._contrary[-CONTRARY:]
+            if len(together) == CONTRARY and max(together) - min(together) < NEAR:
+                lags.restart(together)
+                self._contrary.clear()
+                self._row = CONTRARY
+            elif self._heard > UNSTEADY:
+                return self._say(Label.AMBIGUOUS, at, words.UNSTEADY)
+            del self._contrary[:-CONTRARY]
+            return [Rejected(at, "pairing", "not-continuous")]
+        self._contrary.clear()
+        lags.add(lag)
+        self._row += 1
+        return self._decide(at) if self._row >= AGREED else []
+
+    def _decide(self, at: RawNs) -> list[LabelChange | Rejected]:
+        support = self.lags.support()
+        wholes = support.wholes
+        ambiguous = Label.AMBIGUOUS
+        if len(wholes) > 1:
+            if self._row < PATIENT and self.label is Label.NONE:
+                return []
+            whole = next((w for w in wholes if self._agrees(self.zero - w)), None) if len(wholes) == 2 else None
+            if whole is None or self._fix.unspoken:
+                return self._say(ambiguous, at, words.split(support))
+        else:
+            whole = wholes[0]
+        opinion = self._sources.opinion(self.zero - whole, self._raster.place)
+        agrees = opinion.verdict is Verdict.AGREES
+        if opinion.verdict is Verdict.DOUBTS:
+            return self._say(ambiguous, at, words.doubted(opinion, support))
+        if opinion.verdict is Verdict.WAITING and self._row < WAIT:
+            return [] if self.label is Label.NONE else self._say(ambiguous, at, words.waiting(opinion))
+        if self._fix.hold_ns > 0 and not agrees:
+            return self._say(ambiguous, at, words.leap_unverified(self._fix.hold_ns))
+        if self._fix.unspoken and not agrees and self._row < LASTING:
+            return []
+        if whole and self._prior is not None and not agrees and not self._may_change(whole, support):
+            return self._say(ambiguous, at, words.changed(whole, support))
+        self.zero -= whole
+        self.lags.shift(-whole)
+        self._last = support.median - whole
+        self.doubted = self.doubted and whole != 0
+        self._prior = None
+        self._fix.hold_ns = 0
+        self._heard = 0
+        self._settled = agrees and not opinion.assumed
+        self.assumption = "" if self._settled else words.assumed(self._fix.unspoken)
+        self._contrary.clear()
+        return self._say(Label.OK, at, words.plain(support, whole, opinion, self.corrected_weeks))
+
+    def _agrees(self, label: int) -> bool:
+        return self._sources.opinion(label, self._raster.place).verdict is Verdict.AGREES
+
+    def _may_change(self, whole: int, support: Support) -> bool:
+        """After a withdrawn label: whether bursts alone may bring one that is `-whole` seconds from it."""
+        assert self._prior is not None
+        if whole < 0:  # under the old label they came before their pulse: it was wrong
+            return self._row >= 2 * AGREED
+        if self._row < LASTING or whole == 1:
+            return False
+        same = abs(support.median - whole - self._prior.median) < support.reach + self._prior.reach
+        return whole > LEAP_MOST or same
