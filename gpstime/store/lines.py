@@ -82,7 +82,8 @@ def _unzstd(first: bytes, file: BinaryIO, counts: Counter[str]) -> Iterator[byte
         data = stream.unused_data + data or _read(file)
 
 
-def _chunks(file: BinaryIO, counts: Counter[str]) -> Iterator[bytes]:
+def portions(file: BinaryIO, counts: Counter[str]) -> Iterator[bytes]:
+    """The bytes of `file`, decompressed, in portions as they come; damage is counted. OSError from reading passes through."""
     first = b""
     while len(first) < len(_XZ) and (more := _read(file)):
         first += more
@@ -102,7 +103,7 @@ def lines(file: BinaryIO, counts: Counter[str]) -> Iterator[bytes]:
     rest: list[bytes] = []
     size = 0
     dropping = False
-    for chunk in _chunks(file, counts):
+    for chunk in portions(file, counts):
         head, *tail = chunk.split(b"\n")
         if not dropping:
             rest.append(head)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO, TypeAlias
 
 from gpstime.errors import CaptureError, CaptureUnreadable
@@ -17,6 +17,18 @@ Source: TypeAlias = str | BinaryIO
 _NO_OBJECT = frozenset(("blank", "not-utf8", "not-json"))
 
 
+def lower_bound(head: Mapping[str, object]) -> UtcTime | None:
+    """A day before the head's `started_utc`, which was read from a clock that nobody had checked yet; None without one."""
+    started = head.get("started_utc")
+    if not isinstance(started, str):
+        return None
+    try:
+        at = UtcTime.parse(started)
+    except (ValueError, OverflowError):
+        return None
+    return UtcTime(at.day - 1, at.ns_of_day)
+
+
 class RecordedWorld:
     """A `ports.World` over a capture: a path, or a binary stream that is already open (which stays the caller's to close).
 
@@ -25,7 +37,7 @@ class RecordedWorld:
     by reason.
 
     `head` holds the keys of the first line ({} without one; then `notes` says so); `not_before` is the lower bound of time that the
-    recording brings along: a day before `started_utc`, because that was read from a clock nobody had checked yet; None without one.
+    recording brings along (see `lower_bound`).
     """
 
     def __init__(self, source: Source, name: str | None = None) -> None:
@@ -47,7 +59,11 @@ class RecordedWorld:
         except BaseException:
             self.close()
             raise
-        self.not_before = self._lower_bound()
+        if not self._headed:
+            self.notes.append("the capture has no head: board and start are unknown")
+        self.not_before = lower_bound(self.head)
+        if self.not_before is None and self.head.get("started_utc") is not None:
+            self.skipped["bad-started-utc"] += 1
 
     def _until_first(self) -> Event | None:
         """Read on to the head or the first event; None if there is no event yet but some JSON object."""
@@ -86,19 +102,6 @@ class RecordedWorld:
                     yield made
         except OSError as e:
             raise CaptureUnreadable(f"can't read {self.name}: {e.strerror or e}") from e
-
-    def _lower_bound(self) -> UtcTime | None:
-        started = self.head.get("started_utc")
-        if not self._headed:
-            self.notes.append("the capture has no head: board and start are unknown")
-        if started is None:
-            return None
-        try:
-            at = UtcTime.parse(started)
-        except (ValueError, OverflowError, AttributeError):
-            self.skipped["bad-started-utc"] += 1
-            return None
-        return UtcTime(at.day - 1, at.ns_of_day)
 
     def events(self) -> Iterator[Event]:
         """The events of the file in its order; `CaptureUnreadable` if the disk fails on the way."""

@@ -1,0 +1,57 @@
+"""Ctrl-C: between two events, while waiting, and twice."""
+
+import signal
+import threading
+
+import pytest
+
+from gpstime.app.interrupt import Interruptible
+
+
+def test_while_an_item_is_worked_on_it_is_finished_first():
+    worked = []
+    with Interruptible() as interrupt:
+        for item in interrupt.each(iter(range(5))):
+            if item == 2:
+                signal.raise_signal(signal.SIGINT)
+            worked.append(item)  # reached although the signal came before it
+    assert worked == [0, 1, 2]
+    assert interrupt.interrupted
+
+
+def test_while_waiting_the_wait_is_broken():
+    def silent_pipe():
+        yield 1
+        signal.raise_signal(signal.SIGINT)
+        yield 2  # would have come
+
+    with Interruptible() as interrupt:
+        assert list(interrupt.each(silent_pipe())) == [1]
+    assert interrupt.interrupted
+
+
+def test_a_second_ctrl_c_ends_everything():
+    with pytest.raises(KeyboardInterrupt), Interruptible() as interrupt:
+        for _ in interrupt.each(iter(range(5))):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_the_signal_is_given_back():
+    before = signal.getsignal(signal.SIGINT)
+    with Interruptible():
+        assert signal.getsignal(signal.SIGINT) != before
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_outside_the_main_thread_it_does_no_harm():
+    seen = []
+
+    def work():
+        with Interruptible() as interrupt:
+            seen.extend(interrupt.each(iter(range(3))))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [0, 1, 2]
