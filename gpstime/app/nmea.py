@@ -18,7 +18,7 @@ from gpstime.app.talk import Said, Talk
 from gpstime.core.nmea import Nmea
 from gpstime.errors import CaptureError, CaptureUnreadable
 from gpstime.model import DeviceLost, Epoch, Rejected, SerialBytes
-from gpstime.store.lines import _chunks as portions
+from gpstime.store.lines import portions
 from gpstime.store.recorded import RecordedWorld
 from gpstime.times import RawNs, UtcTime
 

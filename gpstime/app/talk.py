@@ -50,7 +50,7 @@ class Said:
 
 def decode(sentence: bytes) -> Any | None:
     """pynmea2's object for a sentence with a right checksum, or None where pynmea2 can't make one."""
-    import pynmea2  # here: the start of every other command shall not pay for it
+    import pynmea2  # type: ignore[import-untyped]  # here, so that no other command pays for it at its start
 
     try:
         return pynmea2.parse(sentence.decode("ascii", "replace"), check=True)
