@@ -43,7 +43,12 @@ class Support:
     @property
     def wholes(self) -> range:
         """The whole seconds that the support touches; one: the bursts are plainly between two pulses."""
-        return range(math.floor(self.median - self.reach), math.floor(self.median + self.reach) + 1)
+        return self.wholes_within(1.0)
+
+    def wholes_within(self, part: float) -> range:
+        """The whole seconds that this part of the support touches."""
+        reach = part * self.reach
+        return range(math.floor(self.median - reach), math.floor(self.median + reach) + 1)
 
 
 class Lags:

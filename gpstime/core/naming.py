@@ -21,7 +21,9 @@ AGREED = 8
 PATIENT = 24
 """Bursts after which a support that touches two seconds is called ambiguous (fewer may be bad luck with the spread)."""
 PROBATION = 56
-"""Bursts after the label was given until it no longer depends on the first few: later, a delay that wanders takes the label along."""
+"""Bursts after which a label no longer depends on the first few; later, a delay that wanders takes the label along."""
+FORGIVING = 0.8
+"""Part of the support that must touch a pulse to take a label back during probation: what was just plain does not flap."""
 UNSTEADY = 40
 """Bursts after which sentences that keep no steady delay are called ambiguous."""
 CONTRARY = 5
@@ -104,7 +106,7 @@ class Naming:
         support = self.lags.support()
         if support.median < EARLY:
             return self._withdraw(at, [])
-        if self._heard <= PROBATION and not self._settled and len(support.wholes) > 1:  # the first few agreed by luck
+        if self._heard <= PROBATION and not self._settled and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
             return self._say(Label.AMBIGUOUS, at, words.split(support))
         return []
 
