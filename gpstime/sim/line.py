@@ -74,14 +74,14 @@ class Line:
         return None if ratio == 1.0 else uart(burst, ratio)
 
 
-def uart(data: bytes, ratio: float) -> bytes:
-    """`data` sent 8N1 without pauses as a receiver hears it whose baud rate is `ratio` times the sender's.
+def uart(sent: bytes, ratio: float) -> bytes:
+    """`sent` 8N1 without pauses as a receiver hears it whose baud rate is `ratio` times the sender's.
 
     The receiver waits for a falling edge and samples the middle of each of its bits. A frame without a stop bit is read as 0
     (what termios does when neither IGNPAR nor PARMRK is set).
     """
     bits = bytearray()
-    for byte in data:
+    for byte in sent:
         bits += bytes((0, *((byte >> i) & 1 for i in range(8)), 1))
     bits += bytes((1,)) * (10 + int(10 / ratio))
     step, out = 1.0 / ratio, bytearray()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from gpstime.core.leap import BUILT_IN
 from gpstime.errors import UsageError
 from gpstime.sim.calendar import Calendar
 from gpstime.sim.clock import board
@@ -13,15 +14,8 @@ from gpstime.sim.personalities import personality
 from gpstime.sim.rtc import SimRtc
 from gpstime.times import NS, LeapTable, UtcTime
 
-_DAY = UtcTime.civil
-
-
-def _leaps() -> LeapTable:
-    days = tuple(_DAY(y, m, 1).day for y, m in ((2009, 1), (2012, 7), (2015, 7), (2017, 1)))
-    return LeapTable(days, (34, 35, 36, 37), None, "the simulation's own: 2009 to 2017 as they were, none later")
-
-
-LEAPS = _leaps()
+LEAPS = BUILT_IN.table
+"""The simulation's truth: the leap seconds that the package brings along, and none later."""
 START = UtcTime.civil(2026, 3, 1, 12)
 _LAST_LEAP = UtcTime.civil(2016, 12, 31, 23, 59, 60)
 

@@ -92,12 +92,15 @@ class Writer:
         bodies = list(extra)
         for name in names:
             bodies += getattr(self, "_" + name.lower())(kind, _ddmmyyyy(day), view)
-        form, sums, used, left_out = b"", [], 0, False
-        clock_length = 7 + self._who.time_decimals if kind != "blank" else 0
-        for body in bodies:
-            length = len(body) + 6 + (clock_length - 1) * body.count(_CLOCK)
+        form, sums, used, note = b"", [], 0, b""
+        lengths = [len(body) + 6 + (6 + self._who.time_decimals) * body.count(_CLOCK) for body in bodies]
+        if room is not None and sum(lengths) > room and self._who.txbuf:
+            note = framed(f"{self._who.talker}TXT,01,01,01,txbuf alloc")
+            if lengths[0] + len(note) > room:
+                note = b""
+            room -= len(note)
+        for body, length in zip(bodies, lengths, strict=True):
             if room is not None and used + length > room:
-                left_out = True
                 continue
             used += length
             if _CLOCK in body:
@@ -105,10 +108,7 @@ class Writer:
                 sums.append(checksum(body.replace(_CLOCK, "").encode()))
             else:
                 form += framed(body)
-        note = framed(f"{self._who.talker}TXT,01,01,01,txbuf alloc")
-        if left_out and self._who.txbuf and room is not None and used + len(note) <= room:
-            form += note
-        return Burst(form, tuple(sums))
+        return Burst(form + note, tuple(sums))
 
     def _rmc(self, kind: str, day: str, view: int) -> list[str]:
         fix, who = kind == "fix", self._who
