@@ -27,6 +27,8 @@ UNIFORM = 9
 """Edges in a row that must be evenly spaced before anything but one pulse per second is believed."""
 SLOWEST = 64
 """The longest whole number of seconds between pulses that is taken for a slow pulse."""
+FAST = frozenset((2, 4, 5, 8, 10, 16, 20, 25, 50, 100))
+"""Pulses per second that receivers can be set to."""
 MOST_HELD = 24
 """Edges held at most before a train is found; the oldest is given up."""
 
@@ -80,9 +82,9 @@ def _uniform(times: Sequence[int]) -> Found | None:
     if 2 <= whole <= SLOWEST and abs(seconds - whole) < min(NOMINAL * whole, 0.1):
         return _chain_back(times, middle / whole, "slow", whole, middle)
     per_second = round(1 / seconds)
-    if per_second >= 2 and abs(seconds * per_second - 1) < NOMINAL:
+    if per_second in FAST and abs(seconds * per_second - 1) < NOMINAL:
         return Found("fast", (), middle * per_second, middle)
-    return _chain_back(times, middle, "odd", 1) if 0.05 < seconds < 1 else None
+    return _chain_back(times, middle, "odd", 1) if 0.02 < seconds < 1 else None
 
 
 def _scattered(times: Sequence[int], need: int) -> Found | None:

@@ -102,8 +102,8 @@ class Train:
             return [*fallen, Rejected(edge.at, "pps", self._steady)]
         self._n += k
         self._last_at = at
-        # Phase follows by a quarter of the error, so that one outlier does not carry the gate away.
-        self._ref += round(k * period + 0.25 * err)
+        # Phase follows by a quarter of the error: one outlier must not carry the gate away. After a gap the pulse knows better.
+        self._ref += round(k * period + (0.25 if k <= 8 else 1.0) * err)
         self._scatter += (min(abs(err), 5e6) - self._scatter) * 0.0625
         n0, ref0 = self._base[0]
         self._period = (self._ref - ref0) / (self._n - n0)
