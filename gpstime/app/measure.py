@@ -1,0 +1,115 @@
+"""`gpstime measure`: a world through the engine, and what came of it as one `Measurement`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpstime.app.interrupt import Interruptible
+from gpstime.app.run import run
+from gpstime.app.verdict import judge
+from gpstime.app.watch import Watch
+from gpstime.core.engine import Engine
+from gpstime.model import Adjustment, Applied, Drift, Event, Label, Offset
+from gpstime.ports import World
+from gpstime.times import LeapTable, RawNs, UtcTime
+
+TARGET_PPB = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One result. Frequency errors in `drift` are positive when the clock gains; None is what is not known."""
+
+    file: str
+    status: str
+    why: str
+    drift: Drift | None = None
+    n: int = 0
+    span_s: float | None = None
+    label: Label = Label.NONE
+    label_why: str = ""
+    assumption: str = ""
+    first_labelled: tuple[RawNs, UtcTime] | None = None
+    last_labelled: tuple[RawNs, UtcTime] | None = None
+    rejected: dict[str, int] = field(default_factory=dict)
+    skipped: dict[str, int] = field(default_factory=dict)
+    steps: int | None = None
+    steered_by: str = ""
+    head: dict[str, Any] = field(default_factory=dict)
+    simulated: bool = False
+    notes: tuple[str, ...] = ()
+    seconds_to_target: float | None = None
+    interrupted: bool = False
+
+
+def unreadable(file: str, error: Exception) -> Measurement:
+    return Measurement(file, "unreadable", " ".join(str(error).split()), label=Label.NONE)
+
+
+class _UpTo:
+    """A world that ends when the watch has seen enough or the user has."""
+
+    def __init__(self, world: World, watch: Watch, interrupt: Interruptible) -> None:
+        self._world, self._watch, self._interrupt = world, watch, interrupt
+
+    def events(self) -> Iterator[Event]:
+        done = self._watch.done
+        for event in self._interrupt.each(self._world.events()):
+            yield event
+            if done():
+                return
+
+    def adjust(self, adjustment: Adjustment) -> Applied:
+        return self._world.adjust(adjustment)
+
+    def close(self) -> None:
+        self._world.close()
+
+
+def measure(
+    world: World,
+    leap: LeapTable,
+    *,
+    name: str,
+    not_before: UtcTime | None = None,
+    noise: str = "auto",
+    limit_s: float | None = None,
+    simulated: bool = False,
+    progress: Callable[[Offset, Engine], None] | None = None,
+) -> Measurement:
+    """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse."""
+    engine = Engine(leap, not_before, noise)
+    watch = Watch(limit_s, None if progress is None else lambda offset: progress(offset, engine))
+    watch.train = lambda: (engine.train.restarts, engine.train.rate)
+    with Interruptible() as interrupt:
+        try:
+            run(_UpTo(world, watch, interrupt), engine, [watch])
+        finally:
+            world.close()
+    drift = engine.drift.estimate(watch.last_at)
+    steered_by = watch.steerer or engine.steps.steered or ""
+    status, why = judge(engine, watch, drift, getattr(world, "head", {}).get("board"), steered_by)
+    return Measurement(
+        file=name,
+        status=status,
+        why=why,
+        drift=drift,
+        n=watch.used if drift is None else drift.n,
+        span_s=None if drift is None else drift.span_s,
+        label=engine.pairing.label,
+        label_why=engine.pairing.why,
+        assumption=engine.pairing.assumption,
+        first_labelled=watch.first_labelled,
+        last_labelled=watch.last_labelled,
+        rejected=dict(sorted(engine.rejected.items())),
+        skipped=dict(sorted(getattr(world, "skipped", {}).items())),
+        steps=engine.steps.count,
+        steered_by=steered_by,
+        head=dict(getattr(world, "head", {})),
+        simulated=simulated,
+        notes=tuple(getattr(world, "notes", ())),
+        seconds_to_target=None if drift is None else engine.drift.time_to(TARGET_PPB),
+        interrupted=interrupt.interrupted,
+    )

@@ -1,0 +1,33 @@
+"""Worlds by the name that the user gave: `sim`, `-` for a capture on stdin, or a capture's file name."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+
+from gpstime.ports import World
+from gpstime.store.recorded import RecordedWorld, lower_bound
+from gpstime.times import UtcTime
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """`not_before` is the world's lower bound of time (None: it brings none along)."""
+
+    world: World
+    not_before: UtcTime | None
+    simulated: bool
+
+
+def open_world(name: str, args: argparse.Namespace) -> Opened:
+    """The world named `name`; the options of a simulated board are in `args`. Errors of set-up come as GpstimeError."""
+    if name == "sim":
+        from gpstime.app.board import scenario_from
+        from gpstime.sim.world import SimWorld
+
+        simulated = SimWorld(scenario_from(args))
+        # the same bound as when its capture is replayed, so that both give the same answer
+        return Opened(simulated, lower_bound(simulated.head), True)
+    world = RecordedWorld(sys.stdin.buffer, "stdin") if name == "-" else RecordedWorld(name)
+    return Opened(world, world.not_before, False)
