@@ -10,7 +10,9 @@ import re
 
 from gpstime.errors import UsageError
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
+_PARTS = {"ns": 1e9, "us": 1e6, "µs": 1e6, "ms": 1e3}
+"""So many in a second: dividing by a whole number rounds once, so that 5us is the float 5e-6."""
+_UNITS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "": 1.0}
 _QUANTITY = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(ns|us|µs|ms|min|s|m|h|d|)", re.IGNORECASE | re.ASCII)
 
 
@@ -30,5 +32,6 @@ def seconds(text: str) -> float:
     for part in parts:
         if part.group(2) == "" and len(parts) > 1:
             raise UsageError(f"not a time span: {text!r}; a part has no unit")
-        total += float(part.group(1)) * _UNITS[part.group(2).lower()]
+        unit = part.group(2).lower()
+        total += float(part.group(1)) / _PARTS[unit] if unit in _PARTS else float(part.group(1)) * _UNITS[unit]
     return sign * total

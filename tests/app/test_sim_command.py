@@ -23,7 +23,12 @@ def parsed(*argv: str) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-MANY = ["--for=90s", "--seed=7", "--board=pi3", "--personality=mtk3339", "--delay=500ms", "--jitter=20ms", "--baud=19200", "--ppm=2.5", "--pps-noise=1us", "--pps-noise-kind=student3", "--white-fm=1e-9", "--walk-fm=1e-10", "--flicker-fm=1e-10", "--ageing=2", "--daily-temp=4", "--tick=5s", "--rtc", "--fault=duplicate-pulse:rate=0.1", "--fault=system-step:at=60s,step=1s", "--fault=unplug:at=20s", "--both-edges", "--start=2025-12-31T23:59:00Z"]
+MANY = (
+    *("--for=90s", "--seed=7", "--board=pi3", "--personality=mtk3339", "--delay=500ms", "--jitter=20ms", "--baud=19200"),
+    *("--ppm=2.5", "--pps-noise=1us", "--pps-noise-kind=student3", "--white-fm=1e-9", "--walk-fm=1e-10", "--flicker-fm=1e-10"),
+    *("--ageing=2", "--daily-temp=4", "--tick=5s", "--rtc", "--both-edges", "--start=2025-12-31T23:59:00Z"),
+    *("--fault=duplicate-pulse:rate=0.1", "--fault=system-step:at=60s,step=1s", "--fault=unplug:at=20s"),
+)
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".jsonl.xz", ".jsonl.zst"])
