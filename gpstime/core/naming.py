@@ -38,7 +38,7 @@ LEAP_MOST = 18
 """The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
 EARLY = -0.05
 """A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
-WAIT = 120
+WAIT = 240
 """Bursts for which an RTC that fits two seconds so far is waited for."""
 
 
@@ -195,7 +195,8 @@ class Naming:
         if opinion.verdict is Verdict.DOUBTS:
             return self._say(ambiguous, at, words.doubted(opinion, support))
         if opinion.verdict is Verdict.WAITING and self._row < WAIT:
-            return [] if self.label is Label.NONE else self._say(ambiguous, at, words.waiting(opinion))
+            wait = self.label is Label.NONE and self._row < PATIENT
+            return [] if wait else self._say(ambiguous, at, words.waiting(opinion))
         if self._fix.hold_ns > 0 and not agrees:
             return self._say(ambiguous, at, words.leap_unverified(self._fix.hold_ns))
         if self._fix.unspoken and not agrees and self._row < LASTING:

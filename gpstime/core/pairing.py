@@ -15,7 +15,7 @@ from gpstime.core import words
 from gpstime.core.dates import DateRule
 from gpstime.core.delay import Delay
 from gpstime.core.fix import FixRule
-from gpstime.core.naming import AGREED, Naming
+from gpstime.core.naming import AGREED, LASTING, Naming
 from gpstime.core.raster import Raster
 from gpstime.core.sources import Sources
 from gpstime.core.train import Pulse
@@ -53,7 +53,7 @@ class Pairing:
         if naming.label is not Label.NONE:
             return naming.why
         known = (self._raster.run >= 0, self._fix, self._whole, self._broken, self._dates.not_before)
-        return words.none(*known, len(naming.lags), AGREED)
+        return words.none(*known, len(naming.lags), LASTING if self._fix.unspoken else AGREED)
 
     @property
     def assumption(self) -> str:

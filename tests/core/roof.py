@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from gpstime.core.leap import newest
 from gpstime.core.pairing import Pairing
 from gpstime.core.train import Pulse, Train
-from gpstime.model import Epoch, Label, LabelChange, PpsEdge, Rejected, RtcReading
+from gpstime.model import ClockStep, DeviceLost, Epoch, Label, LabelChange, PpsEdge, Rejected, RtcReading
 from gpstime.times import NS, LeapTable, RawNs, TaiNs, UnixNs, UtcTime
 
 LEAP: LeapTable = newest([])
@@ -110,8 +110,10 @@ def run(events: Iterable[object], pairing: Pairing | None = None) -> Outcome:
             results += out.pairing.on_rtc(event)
         elif isinstance(event, Rejected):
             out.pairing.on_rejected(event)
-        elif callable(event):
-            event(out)
+        elif isinstance(event, DeviceLost):
+            results += out.pairing.on_device_lost(event)
+        elif isinstance(event, ClockStep):
+            out.pairing.on_step(event)
         for result in results:
             if isinstance(result, Rejected):
                 out.reasons[result.reason] += 1

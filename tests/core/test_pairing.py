@@ -1,0 +1,323 @@
+"""Which second is it: never off by one, plain where it is plain, ambiguous where it is not, and a reason for each."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from roof import LEAP, NS, Outcome, bursts, edge, epoch, merged, pulses, raw, run, second_named
+
+from gpstime.core.pairing import Pairing
+from gpstime.core.train import Pulse
+from gpstime.model import DeviceLost, Epoch, Label, LabelChange, PpsEdge, Rejected
+from gpstime.times import LeapTable, TaiNs, UtcTime
+
+
+def swept(delay_ms: int, seed: int = 0, count: int = 120) -> Outcome:
+    """Pulses with faults and bursts with 20 ms of jitter and a tenth missing; a system clock that is 3.4 s off."""
+    rng = random.Random(delay_ms * 1000 + seed)
+    faulty = pulses(count, rng, missing=0.02, doubled=0.01, rogue=0.02)
+    return run(merged(faulty, bursts(count, rng, delay_ms / 1000, missing=0.1)))
+
+
+class FirstComeFirstNamed(Pairing):
+    """Control: names a pulse once, by the first sentence after it, and counts on from there."""
+
+    def __init__(self) -> None:
+        super().__init__(LEAP)
+        self._last: Pulse | None = None
+        self._apart: int | None = None
+
+    def on_pulse(self, pulse: Pulse) -> list[LabelChange | Rejected]:
+        self._last = pulse
+        return []
+
+    def on_epoch(self, said: Epoch) -> list[LabelChange | Rejected]:
+        if self._apart is None and self._last is not None:
+            self._apart = LEAP.tai(said.second) - self._last.n * NS
+        return []
+
+    def second_of(self, n: int) -> UtcTime | None:
+        return None if self._apart is None else LEAP.utc(TaiNs(self._apart + n * NS))
+
+
+@pytest.mark.parametrize("delay_ms", range(100, 851, 10))
+def test_from_100_to_850_ms_every_delay_is_plain_and_right(delay_ms: int) -> None:
+    for seed in range(3):
+        out = swept(delay_ms, seed)
+        assert (out.label, out.wrong) == (Label.OK, [])
+        assert out.last_is_right()
+        assert out.named > 70
+        assert out.pairing.delay is not None
+        assert out.pairing.delay.median_ns == pytest.approx(delay_ms * 1e6, abs=15e6)
+        assert out.pairing.delay.spread_ns == pytest.approx(20e6, rel=0.5)
+        assert "less than a second" in out.pairing.assumption
+        assert [change.new for change in out.changes] == [Label.OK]
+
+
+@pytest.mark.parametrize("delay_ms", [*range(20, 100, 10), *range(860, 1001, 10)])
+def test_near_a_pulse_the_label_is_right_or_ambiguous(delay_ms: int) -> None:
+    for seed in range(8):
+        out = swept(delay_ms, seed)
+        assert out.wrong == []
+        if 80 <= delay_ms <= 920:  # four spreads from the pulse: no vote splits
+            assert out.label is Label.OK
+        if out.label is Label.AMBIGUOUS:
+            assert "before a pulse" in out.pairing.why
+            assert "Refusing" in out.pairing.why
+            assert out.pairing.second_of(100) is None
+
+
+@pytest.mark.parametrize("delay_ms", [20, 30, 980, 990, 1000, 1010, 1020])
+def test_where_votes_split_it_is_ambiguous(delay_ms: int) -> None:
+    assert {swept(delay_ms, seed).label for seed in range(8)} == {Label.AMBIGUOUS}
+
+
+@pytest.mark.parametrize("delay_ms", range(1070, 1401, 30))
+def test_beyond_a_second_the_label_rests_on_an_assumption_that_is_said(delay_ms: int) -> None:
+    out = swept(delay_ms)
+    assert out.label is Label.OK
+    assert "less than a second after the pulse" in out.pairing.assumption
+
+
+def test_naming_by_the_first_sentence_is_wrong_where_pairing_is_not() -> None:
+    """Control for the sweep: on the same events, the usual way mislabels."""
+    wrong = 0
+    for delay_ms in (20, 970, 990):
+        for seed in range(12):
+            rng = random.Random(delay_ms * 1000 + seed)
+            events = list(merged(pulses(60, rng), bursts(60, rng, delay_ms / 1000)))
+            wrong += bool(run(events, FirstComeFirstNamed()).wrong)
+            assert run(events).wrong == []
+    assert wrong > 5
+
+
+def test_a_label_comes_within_a_dozen_seconds_and_the_sentence_says_what_it_rests_on() -> None:
+    out = run(merged(*plain(12)))
+    assert out.label is Label.OK
+    assert out.pairing.why == "Sentences arrive 300 ms +/- 3 ms after their pulse."
+
+
+def plain(count: int, delay_s: float = 0.3, first: int = 0) -> tuple[list[PpsEdge], list[Epoch]]:
+    seconds = range(first, first + count)
+    return [edge(s) for s in seconds], [epoch(s, delay_s) for s in seconds]
+
+
+# ---- once it has a label ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gone", [60, 300, 3000])
+def test_the_label_goes_on_without_sentences(gone: int) -> None:
+    out = run(merged([edge(s) for s in range(gone + 60)], bursts(30, random.Random(1), 0.4)))
+    assert (out.label, out.wrong) == (Label.OK, [])
+    assert out.last_is_right()
+
+
+def test_pulses_missing_for_minutes_change_no_label() -> None:
+    edges = [edge(s) for s in (*range(40), *range(160, 260))]
+    out = run(merged(edges, bursts(260, random.Random(1), 0.7)))
+    assert (out.label, out.wrong, out.reasons["not-continuous"]) == (Label.OK, [], 0)
+    assert out.last_is_right()
+
+
+def test_a_sentence_with_two_flipped_bits_is_rejected_alone() -> None:
+    """120000 read as 130100: the XOR is the same (F-N09)."""
+    edges, said = plain(120)
+    for s in (30, 70, 71):
+        said[s] = epoch(s, 0.3, second=second_named(s + 3660))
+    out = run(merged(edges, said))
+    assert (out.label, out.wrong, out.reasons) == (Label.OK, [], {"not-continuous": 3})
+
+
+def test_a_wrong_sentence_at_the_very_start_does_no_harm() -> None:
+    edges, said = plain(60)
+    said[0] = epoch(0, 0.3, second=second_named(3660))
+    out = run(merged(edges, said))
+    assert (out.label, out.wrong) == (Label.OK, [])
+
+
+@pytest.mark.parametrize("jump", [1, -1, 2, 19, 86_400])
+def test_sentences_that_go_on_contradicting_end_the_label(jump: int) -> None:
+    edges, said = plain(200)
+    said[60:] = [epoch(s, 0.3, second=second_named(s + jump)) for s in range(60, 200)]
+    out = run(merged(edges, said))
+    assert out.changes[1].new is Label.AMBIGUOUS
+    assert "Refusing" in out.changes[1].why
+    assert out.changes[1].at < raw(66)
+    assert out.pairing.doubted
+    if jump > 0:  # sentences before their pulse prove the old label wrong: a new one comes soon
+        assert out.label is Label.OK
+    elif jump == -1:  # late by a second, or pulses miscounted: no telling
+        assert out.label is Label.AMBIGUOUS
+
+
+def test_a_backlog_that_grows_past_a_second_takes_the_label_along() -> None:
+    """F-N05: a burst longer than a second at 9600 baud; each comes 0.1 s later than the one before."""
+    edges = [edge(s) for s in range(120)]
+    said = [epoch(s, 0.3 + 0.1 * max(0, s - 70)) for s in range(120)]
+    out = run(merged(edges, said))
+    assert (out.label, out.wrong) == (Label.OK, [])
+    assert out.pairing.delay is not None
+    assert out.last_is_right()
+
+
+def test_a_backlog_from_the_start_is_not_named_for_sure() -> None:
+    for slope in (0.1, 0.3, 0.52):
+        out = run(merged([edge(s) for s in range(90)], [epoch(s, 0.2 + slope * s) for s in range(90)]))
+        assert out.wrong == []
+        assert out.label is not Label.OK
+
+
+@pytest.mark.parametrize("late_s", [0.9, 1.3, 2.2])
+def test_sentences_suddenly_late_never_make_a_wrong_label(late_s: float) -> None:
+    """F-N04: a reader that stalls. The old label stays right, but nobody can know: ambiguous, until they are in time again."""
+    edges = [edge(s) for s in range(300)]
+    said = [epoch(s, 0.3 + (late_s if 60 <= s < 150 else 0)) for s in range(300)]
+    out = run(merged(edges, said))
+    assert out.wrong == []
+    assert out.label is Label.OK
+    assert out.last_is_right()
+    assert Label.AMBIGUOUS in {change.new for change in out.changes}
+    assert not out.pairing.doubted  # the same label was found again
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_delay_that_wanders_by_two_seconds_never_makes_a_wrong_label(seed: int) -> None:
+    rng = random.Random(seed)
+    delay, said = 0.4, []
+    for s in range(600):
+        if s > 60:
+            delay = min(max(0.02, delay + rng.gauss(0, 0.25)), 3.0)
+        said.append(epoch(s, delay + rng.random() * 0.02))
+    out = run(merged([edge(s) for s in range(600)], said))
+    assert out.wrong == []
+
+
+def test_another_delay_in_the_same_second_keeps_the_label() -> None:
+    said = [epoch(s, 0.2 if s < 60 else 0.85) for s in range(120)]
+    out = run(merged([edge(s) for s in range(120)], said))
+    assert [change.new for change in out.changes] == [Label.OK]
+    assert out.pairing.delay is not None
+    assert out.pairing.delay.median_ns == pytest.approx(0.85e9, rel=1e-3)
+
+
+def test_a_train_that_restarts_takes_the_label_with_it() -> None:
+    edges = [edge(s) for s in range(60)] + [edge(s, 0.37, seq=s) for s in range(60, 120)]
+    out = run(merged(edges, bursts(120, random.Random(2), 0.6)))
+    assert [change.new for change in out.changes] == [Label.OK, Label.NONE, Label.OK]
+    assert out.wrong == []
+
+
+def test_sentences_heard_before_the_train_is_there_count() -> None:
+    """The first four edges are held, but their bursts were not for nothing."""
+    assert run(merged(*plain(9))).label is Label.OK
+
+
+def test_a_foreign_step_of_the_system_clock_changes_nothing() -> None:
+    edges, said = plain(60)
+    edges = [PpsEdge(e.at, type(e.shown)(e.shown + (10**9 * 86_400 if s > 30 else 0)), seq=e.seq) for s, e in enumerate(edges)]
+    out = run(merged(edges, said))
+    assert [change.new for change in out.changes] == [Label.OK]
+    assert out.wrong == []
+
+
+# ---- what is said when there is none ----------------------------------------------------------------------------------------
+
+
+def test_each_lack_has_its_own_sentence() -> None:
+    edges, said = plain(30)
+    assert "no pulse and no sentence" in run([]).pairing.why
+    assert "no sentence that names a time" in run(edges).pairing.why
+    assert "no steady pulse" in run(said).pairing.why
+    void = [epoch(s, 0.3, valid=False) for s in range(30)]
+    out = run(merged(edges, void))
+    assert (out.pairing.why, out.reasons) == ("No label: the receiver has no fix.", {"no-fix": 30})
+    assert out.pairing.fix is False
+    assert "in a row" in run(merged(edges, said[:4])).pairing.why
+    between = [Epoch(e.at, e.burst_at, UtcTime(e.second.day, e.second.ns_of_day + 487_000_000), True, "GPRMC") for e in said]
+    assert "no whole second" in run(merged(edges, between)).pairing.why
+
+
+def test_only_whole_seconds_of_a_ten_hertz_receiver_vote() -> None:
+    said = []
+    for s in range(60):
+        for tenth in range(10):
+            at = raw(s + tenth / 10 + 0.07)
+            second = second_named(s)
+            said.append(Epoch(at, at, UtcTime(second.day, second.ns_of_day + tenth * 100_000_000), True, "GNRMC"))
+    out = run(merged([edge(s) for s in range(60)], said))
+    assert (out.label, out.wrong, out.reasons) == (Label.OK, [], {})
+
+
+def test_two_talkers_in_one_burst_vote_once() -> None:
+    edges, said = plain(6)
+    twice = [e for said_once in said for e in (said_once, Epoch(said_once.at, said_once.burst_at, said_once.second, True, "GLRMC"))]
+    assert run(merged(edges, twice)).label is Label.NONE
+
+
+def test_the_burst_counts_and_not_the_sentence() -> None:
+    """RMC at the end of a long burst: 1.05 s after the pulse, but its burst begins at 0.2 s."""
+    said = [Epoch(raw(s + 1.05), raw(s + 0.2), second_named(s), True, "GNRMC") for s in range(60)]
+    out = run(merged([edge(s) for s in range(62)], said))
+    assert (out.label, out.wrong) == (Label.OK, [])
+
+
+# ---- leap seconds -----------------------------------------------------------------------------------------------------------
+
+
+BEFORE_LEAP = UtcTime.civil(2016, 12, 31, 23, 59, 0)
+
+
+def over_the_leap(style: str, table: LeapTable = LEAP) -> Outcome:
+    """Two minutes around 2016-12-31T23:59:60Z as receivers tell them, from 23:58:00 on."""
+    begin = UtcTime.civil(2016, 12, 31, 23, 58, 0)
+
+    def named() -> Iterator[Epoch]:
+        for s in range(240):
+            second = second_named(s, begin)
+            if s == 120 and style == "repeated":
+                second = second_named(119, begin)
+            if s == 120 and style == "absent":
+                second = UtcTime.civil(2017, 1, 1)
+            yield epoch(s, 0.3, second=second)
+
+    out = run(merged([edge(s) for s in range(240)], named()), Pairing(table))
+    assert out.last is not None
+    return out
+
+
+@pytest.mark.parametrize("style", ["sixty", "repeated", "absent"])
+def test_a_leap_second_passes_whatever_the_receiver_says(style: str) -> None:
+    out = over_the_leap(style)
+    assert [change.new for change in out.changes] == [Label.OK]
+    assert out.reasons["not-continuous"] == (style != "sixty")
+    assert out.pairing.second_of(120) == UtcTime(BEFORE_LEAP.day, 86_400 * NS)
+    assert out.pairing.second_of(121) == UtcTime.civil(2017, 1, 1)
+
+
+def test_a_leap_second_that_the_table_lacks_is_ambiguous_and_no_crash() -> None:
+    old = LeapTable(LEAP.starts[:-1], LEAP.offsets_s[:-1], None, "before 2017")
+    out = over_the_leap("sixty", old)
+    assert [change.new for change in out.changes] == [Label.OK, Label.AMBIGUOUS]
+
+
+# ---- devices ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_receiver_that_comes_back_cold_is_not_compared_until_its_leap_count_is_sure() -> None:
+    edges = [edge(s) for s in range(200)]
+    said: list[Epoch | DeviceLost] = [epoch(s, 0.3) for s in range(60)]
+    said.append(DeviceLost(raw(60), "serial", "unplugged"))
+    said += [epoch(s, 0.3, valid=False) for s in range(70, 90)]
+    said += [epoch(s, 0.3, second=second_named(s + 2)) for s in range(90, 200)]  # its firmware's leap count
+
+    out = run(merged(edges, said))
+    assert (out.label, out.wrong, out.reasons["leap-unverified"]) == (Label.OK, [], 110)
+    assert out.last_is_right()
+
+
+def test_rejections_of_other_sentences_make_no_cold_start() -> None:
+    pairing = Pairing(LEAP)
+    pairing.on_rejected(Rejected(raw(0), "nmea", "no-date", b"$GPGGA,101010,,,,,0*00"))
+    assert run(merged(*plain(30)), pairing).label is Label.OK
