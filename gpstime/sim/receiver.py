@@ -17,8 +17,8 @@ from gpstime.times import DAY_S, NS, UtcTime
 _TWO = tuple(b"%02d" % n for n in range(100))
 _LATE_S = 60
 """How long a receiver that does not know of a leap second stays ahead (style `late`; a choice)."""
-_LEAST_DELAY_NS = 1_000_000
-"""A sentence follows its second: jitter never makes it precede the pulse."""
+_LEAST_DELAY_NS = -80_000_000
+"""Jitter may make a sentence precede its pulse, by no more than this (the world works second by second; see `pulse.REACH_NS`)."""
 _MOODY = ("cold-start", "rtc-backed", "leap-default", "lost-fix", "power-cycle", "gpsdo")
 
 

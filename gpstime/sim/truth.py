@@ -28,6 +28,7 @@ class Truth:
         self._x, self._slow = array("d"), array("d")
         self._at, self._k, self._trailing = array("q"), array("q"), bytearray()
         self._where: dict[int, int] = {}
+        self._indexed = 0
         self._others: dict[int, tuple[str, int]] = {}
 
     # ---- written by the world -----------------------------------------------------------------------------------------------
@@ -67,8 +68,9 @@ class Truth:
 
     def find(self, at: int) -> TruePulse | None:
         """The edge with this very raw stamp, None if there was none."""
-        if len(self._where) != len(self._at):
-            self._where = {a: i for i, a in enumerate(self._at)}
+        while self._indexed < len(self._at):
+            self._where[self._at[self._indexed]] = self._indexed
+            self._indexed += 1
         i = self._where.get(at)
         if i is not None:
             return self._pulse(i)
