@@ -58,6 +58,21 @@ def test_a_hiccup_of_the_reader_splits_no_burst():
     assert {e.burst_at % NS for e in arrivals(stream)} == {150 * MS}
 
 
+def test_a_port_once_thought_fast_is_known_again():
+    """4800 baud, and once a reader 120 ms late: what had piled up came as one portion, and the next one directly behind it."""
+    stream = []
+    for s in range(40):
+        data = burst(s, satellites=4, order="VR")
+        portions = paced(data, s * NS + 100 * MS, 4800, 32)
+        if s == 3:
+            (at, first), (_, second), (_, third), *rest = portions[2:]
+            portions[2:] = [(at + 120 * MS, first + second), (at + 121 * MS, third[:1]), (at + 133 * MS, third[1:]), *rest]
+        stream += portions
+    epochs = arrivals(stream)
+    assert len(epochs) == 40
+    assert {e.burst_at % NS for e in epochs[10:]} == {100 * MS}
+
+
 def test_a_receiver_that_pauses_between_sentences_makes_one_burst():
     """An internal 14 400 baud behind a 115 200 baud line, and 60 ms of thought before ZDA."""
     stream = []
@@ -88,8 +103,28 @@ def test_bursts_that_fill_the_second_begin_where_the_time_changes():
 
 def test_two_times_in_one_burst_are_one_burst():
     """Some receivers end a burst with the GLL of the second before: it is no burst of its own."""
-    stream = [(s * NS + 200 * MS, burst(s, order="RG") + burst(s - 1, order="L")) for s in range(1, 20)]
+    stream = []
+    for s in range(1, 20):
+        stream += paced(burst(s, order="RG") + burst(s - 1, order="LL"), s * NS + 200 * MS, 9600, 16)
     assert {e.burst_at % NS for e in arrivals(stream)} == {200 * MS}
+
+
+def test_the_first_burst_is_one_although_the_scale_of_its_pauses_is_unknown():
+    data = burst(1, satellites=9).splitlines(keepends=True)
+    stream = [(NS + i * 17 * MS, part) for i, part in enumerate(data)]  # 17 ms from sentence to sentence, at 115 200 baud
+    stream.insert(0, (NS - 30 * MS, b"\r\n"))
+    assert {e.burst_at for e in arrivals(stream)} == {NS}
+
+
+@pytest.mark.parametrize("portion", [16, 100, 200])
+def test_bursts_that_nearly_fill_the_second(portion):
+    """RMC is not first, 780 bytes at 9600 baud: the silence is shorter than a long portion, so the byte time must be known."""
+    stream = []
+    for s in range(20):
+        data = burst(s, satellites=9, order="VRG")
+        assert 770 < len(data) < 790
+        stream += paced(data, s * NS + 100 * MS, 9600, portion)
+    assert {e.burst_at % NS for e in arrivals(stream)[2:]} == {100 * MS}, "from the second burst on"
 
 
 def test_ten_hertz_output():
@@ -113,8 +148,8 @@ def test_after_an_outage_of_a_minute_bursts_are_found_again():
     starts = [*range(10), *range(70, 90)]
     stream = []
     for s in starts:
-        stream += paced(burst(s % 60, satellites=5), s * NS + 300 * MS, 9600, 32)
-    assert {e.burst_at % NS for e in arrivals(stream)} == {300 * MS}
+        stream += paced(burst(s % 60, satellites=9, order="VRGZ"), s * NS + 100 * MS, 9600, 32)
+    assert {e.burst_at % NS for e in arrivals(stream) if not 70 <= e.at // NS < 73} == {100 * MS}
 
 
 def test_a_sentence_cut_by_the_silence_belongs_to_the_burst_in_which_it_began():
