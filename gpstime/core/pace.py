@@ -62,7 +62,7 @@ class Pace:
         else:
             apart = at - self._last_at
             # Creeping up: a reader that was late once finds the next bytes waiting, and would believe in a fast port for ever.
-            self._byte_ns = min(self._byte_ns + self._byte_ns // 64, SLOWEST_BYTE_NS)
+            self._byte_ns = min(self._byte_ns + self._byte_ns // 8, SLOWEST_BYTE_NS)
             if 0 < apart < self._byte_ns * self._last_len:
                 self._byte_ns = max(apart // self._last_len, FASTEST_BYTE_NS)
             silence = apart - self._byte_ns * self._last_len
