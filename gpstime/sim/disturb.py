@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 
 from gpstime.model import Applied, DeviceFound, DeviceLost, Event, Temperature, Tick
 from gpstime.sim.calendar import Calendar
 from gpstime.sim.clock import SimClock
 from gpstime.sim.faults import Fault
-from gpstime.sim.oscillator import Crystal
+from gpstime.sim.oscillator import STOPPED_PPB, Crystal
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.streams import stream
 from gpstime.times import NS, RawNs
@@ -21,6 +23,10 @@ _KERNEL_TICK_NS = 4_000_000
 _CHRONY_NOISE_NS = 500.0
 
 
+def _whole(span_s: float) -> float:
+    return float(math.ceil(span_s)) if math.isfinite(span_s) else span_s
+
+
 class Disturbances:
     """Asked by the world once a second; `busy` is False when nothing can interfere with pulses, bytes or the crystal."""
 
@@ -28,8 +34,11 @@ class Disturbances:
         self, scenario: Scenario, calendar: Calendar, clock: SimClock, crystal: Crystal, by_name: dict[str, Fault]
     ) -> None:
         self._scenario, self._calendar, self._clock, self._crystal = scenario, calendar, clock, crystal
-        self._timer = [by_name[n] for n in ("timer-slow", "gross-frequency", "suspend") if n in by_name]
         self._sleep = by_name.get("suspend")
+        if self._sleep is not None:  # by whole seconds, as all that happens to the crystal
+            self._sleep = replace(self._sleep, at_s=float(math.floor(self._sleep.at_s)), for_s=_whole(self._sleep.for_s))
+        self._timer = [by_name[n] for n in ("timer-slow", "gross-frequency") if n in by_name]
+        self._timer += [self._sleep] if self._sleep is not None else []
         self._drop = by_name.get("drop-second")
         self._unplug = by_name.get("unplug")
         self._chrony = by_name.get("chrony-slews")
@@ -45,7 +54,7 @@ class Disturbances:
         if (f := self._unplug) is not None:
             self._at(f.at_s, lambda at, t: DeviceLost(at, "ttyACM0", "hung up: Input/output error"))
             self._at(f.at_s + f.for_s, lambda at, t: DeviceFound(at, "ttyACM1", "came back under another name"))
-        if (f := self._sleep) is not None:
+        if (f := self._sleep) is not None and math.isfinite(f.for_s):
             self._at(f.at_s + f.for_s, self._stepper(round(f.for_s * 1e9)))
         self._quiet = not (self._once or scenario.tick_s or scenario.temperature_s or scenario.rtc or self._chrony)
 
@@ -69,7 +78,7 @@ class Disturbances:
                 if f.name == "timer-slow":
                     ppb += (f.number("ratio") - 1.0) * 1e9
                 elif f.name == "suspend":
-                    ppb -= 1e9
+                    return STOPPED_PPB
                 else:
                     ppb += f.number("ppm") * 1e3
         return ppb

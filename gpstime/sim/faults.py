@@ -109,7 +109,15 @@ _KINDS = (
         date="vendor",
     ),
     _kind(_R, "F-N19", "week-rollover", "the date is `weeks` weeks early, status A", weeks=1024),
-    _kind(_R, "F-N20", "leap-default", "`ahead` seconds ahead until the almanac's leap count comes", 0, 750, ahead=3),
+    _kind(
+        _R,
+        "F-N20",
+        "leap-default",
+        "`ahead` s ahead until the leap count comes (as it happens: after a cold-start)",
+        0,
+        750,
+        ahead=3,
+    ),
     _kind(
         _R,
         "F-N21",

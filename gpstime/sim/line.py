@@ -45,6 +45,8 @@ class Line:
         for mangle, fault, draw in self._mangles:
             if fault.on(k):
                 burst = mangle(burst, fault, draw, k)
+        if not burst:
+            return []
         byte_ns = self._byte_ns if sent_baud is None else 10 * NS / sent_baud
         if start < self.busy_until:
             if self.busy_until - start > self._buffer_ns:

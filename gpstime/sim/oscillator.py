@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from gpstime.sim.streams import stream
 
+STOPPED_PPB = -1e9
+"""A counter that does not count, exactly."""
 _PROCESSES = 10
 _FASTEST_S = 0.9046
 """Time constant of the fastest process, such that the sum's Allan variance at 1 s is the floor squared."""
@@ -116,3 +118,5 @@ class Crystal:
             slow += self._ppb_per_c * (self.celsius - self._mean_c)
         self.slow_ppb = slow
         self.step_ns = slow + self._white(0.0, self._white_ppb) if self._white_ppb else slow
+        if fault_ppb <= STOPPED_PPB:
+            self.slow_ppb = self.step_ns = STOPPED_PPB

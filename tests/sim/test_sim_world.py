@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+import random
 
 import pytest
 from simulated import pulses, run
@@ -10,6 +12,7 @@ from simulated import pulses, run
 from gpstime.errors import UsageError
 from gpstime.model import Applied, PpsEdge, RtcReading, SerialBytes, Slew, Step, Temperature, Tick
 from gpstime.ports import World
+from gpstime.sim.faults import FAULTS, fault
 from gpstime.sim.oscillator import Oscillator
 from gpstime.sim.rtc import SimRtc
 from gpstime.sim.scenario import Scenario
@@ -201,3 +204,29 @@ def test_the_head_says_that_it_is_simulated() -> None:
 def test_a_scenario_that_makes_no_sense_is_refused(options: dict[str, object], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         run(**options)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_faults_together_make_a_run_in_order(seed: int) -> None:
+    draw = random.Random(seed)
+    names = draw.sample(sorted(FAULTS), draw.randrange(2, 9))
+    faults = tuple(fault(name, at=draw.uniform(0, 60), lasting=draw.choice((5.5, 30.0, math.inf))) for name in names)
+    world, events = run(
+        seed=seed,
+        duration_s=draw.choice((61, 90)),
+        board=draw.choice(("pi1", "pi4")),
+        personality=draw.choice(("ublox-m8", "mtk3339", "l76")),
+        start=None if "leap-second" in names else UtcTime.parse("2026-12-31T23:59:20Z"),
+        pps_noise=draw.choice(("gauss", "student3", "outliers", "latency")),
+        pps_noise_ns=draw.choice((0.0, 300.0, 1e6)),
+        baud=draw.choice((None, 300, 4800, 115_200)),
+        delay_ms=draw.choice((None, 0.0, 950.0, 1400.0)),
+        rtc=draw.choice((None, SimRtc(ppm=-100.0, every_s=2))),
+        tick_s=draw.choice((0, 1)),
+        both_edges=draw.random() < 0.5,
+        faults=faults,
+    )
+    fresh = [e.at for e in events if not (isinstance(e, PpsEdge) and e.edge == "clear" and "frozen-clear" in names)]
+    assert all(a <= b for a, b in itertools.pairwise(fresh)), [str(f) for f in faults]
+    assert all(world.truth.find(e.at) is not None for e in pulses(events))
+    assert [p.k for p in world.truth.pulses()] == sorted({p.k for p in world.truth.pulses()})
