@@ -24,6 +24,8 @@ PROBATION = 56
 """Bursts after which a label no longer depends on the first few; later, a delay that wanders takes the label along."""
 FORGIVING = 0.8
 """Part of the support that must touch a pulse to take a label back during probation: what was just plain does not flap."""
+CAREFUL = 1.25
+"""Part of the support that must be free of pulses for the next one."""
 UNSTEADY = 40
 """Bursts after which sentences that keep no steady delay are called ambiguous."""
 CONTRARY = 5
@@ -38,7 +40,7 @@ LEAP_MOST = 18
 """The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
 EARLY = -0.05
 """A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
-WAIT = 240
+WAIT = 120
 """Bursts for which an RTC that fits two seconds so far is waited for."""
 
 
@@ -67,6 +69,9 @@ class Naming:
         self._contrary: list[float] = []
         self._row = 0
         self._heard = 0
+        self._burnt = False
+        """A label was taken back during its probation: the next needs more room around it."""
+        self._checking = False
 
     def vote(self, burst_at: RawNs, tai_s: int) -> list[LabelChange | Rejected]:
         """A burst that begins at `burst_at` names the second `tai_s` (TAI)."""
@@ -75,6 +80,8 @@ class Naming:
             return []
         n, since = place
         lag = n + self.zero - tai_s + since
+        if self._checking:
+            return self._check(burst_at, lag)
         if self.label is not Label.OK:
             return self._learn(burst_at, lag)
         if abs(lag - self._last) <= MOVE:
@@ -107,6 +114,7 @@ class Naming:
         if support.median < EARLY:
             return self._withdraw(at, [])
         if self._heard <= PROBATION and not self._settled and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
+            self._burnt = True
             return self._say(Label.AMBIGUOUS, at, words.split(support))
         return []
 
@@ -118,16 +126,32 @@ class Naming:
         self._relearn(lags)
         return self._say(Label.AMBIGUOUS, at, words.withdrawn(support, lags))
 
+    def check(self, at: RawNs, step_ns: int) -> list[LabelChange | Rejected]:
+        """The system clock jumped as after a sleep, in which the raw clock stands still: wait for a burst that fits the label."""
+        if self.label is not Label.OK:
+            return []
+        self._checking = True
+        return self._say(Label.AMBIGUOUS, at, words.slept(step_ns))
+
+    def _check(self, at: RawNs, lag: float) -> list[LabelChange | Rejected]:
+        self._checking = False
+        if abs(lag - self._last) > MOVE:
+            return self._withdraw(at, [lag])
+        self._last = lag
+        self.lags.add(lag)
+        return self._say(Label.OK, at, words.kept(self.lags.support()))
+
     def _relearn(self, lags: list[float]) -> None:
         self.lags.restart(lags)
         self._contrary.clear()
         self._row = self._heard = len(lags)
-        self._settled = False
+        self._settled = self._checking = False
         self.assumption = ""
 
     def restart(self, at: RawNs) -> list[LabelChange | Rejected]:
         """The train began anew: numbers of before mean nothing now."""
         self._prior = None
+        self._burnt = False
         self._relearn([])
         return self._say(Label.NONE, at, words.RESTARTED)
 
@@ -180,13 +204,14 @@ class Naming:
 
     def _decide(self, at: RawNs) -> list[LabelChange | Rejected]:
         support = self.lags.support()
-        wholes = support.wholes
+        wholes = support.wholes_within(CAREFUL if self._burnt else 1.0)
         ambiguous = Label.AMBIGUOUS
         if len(wholes) > 1:
             if self._row < PATIENT and self.label is Label.NONE:
                 return []
-            whole = next((w for w in wholes if self._agrees(self.zero - w)), None) if len(wholes) == 2 else None
-            if whole is None or self._fix.unspoken:
+            asked = [(w, self._sources.opinion(self.zero - w, self._raster.place)) for w in wholes[:2]]
+            whole = next((w for w, said in asked if said.verdict is Verdict.AGREES), None)
+            if whole is None or len(wholes) > 2 or self._fix.unspoken:
                 return self._say(ambiguous, at, words.split(support))
         else:
             whole = wholes[0]
@@ -214,9 +239,6 @@ class Naming:
         self.assumption = "" if self._settled else words.assumed(self._fix.unspoken)
         self._contrary.clear()
         return self._say(Label.OK, at, words.plain(support, whole, opinion, self.corrected_weeks))
-
-    def _agrees(self, label: int) -> bool:
-        return self._sources.opinion(label, self._raster.place).verdict is Verdict.AGREES
 
     def _may_change(self, whole: int, support: Support) -> bool:
         """After a withdrawn label: whether bursts alone may bring one that is `-whole` seconds from it."""

@@ -22,6 +22,9 @@ from gpstime.core.train import Pulse
 from gpstime.model import ClockStep, DeviceLost, Epoch, Label, LabelChange, Rejected, RtcReading
 from gpstime.times import DAY_S, NS, LeapTable, RawNs, TaiNs, UtcTime
 
+ASLEEP_NS = 500_000_000
+"""The shortest jump of the system clock after which pulses may have gone uncounted."""
+
 
 class Pairing:
     """Feed it pulses, epochs and what else is known; read `label`, `why`, `assumption`, `delay` and ask `second_of(n)`."""
@@ -154,6 +157,10 @@ class Pairing:
             self._fix.power_lost()
         return []
 
-    def on_step(self, step: ClockStep) -> None:
-        """The system clock was stepped: nothing to the label, but that clock is no witness any more."""
+    def on_step(self, step: ClockStep) -> list[LabelChange | Rejected]:
+        """The system clock was stepped (tell before the pulse that showed it): that clock is no witness any more.
+
+        Nothing to the label, unless it was forward and undeclared: that is what a sleep of the machine looks like.
+        """
         self._sources.on_step()
+        return self._naming.check(step.at, step.step_ns) if step.step_ns >= ASLEEP_NS and not step.by else []

@@ -16,6 +16,9 @@ from gpstime.times import NS, LeapTable, RawNs, TaiNs, UnixNs, UtcTime
 
 AGREE_S = 0.35
 """An opinion is used if its own error is below this; a crystal needs hours to go further astray."""
+OTHER_S = 0.28
+"""Another second is ruled out if an opinion would have to be off by more than this to mean it. Less than AGREE_S, for readings
+without the moment of rollover: each is a second wide, and one from its middle should be enough."""
 DOUBT_S = 1.65
 REMEMBER_NS = 900 * NS
 """RTC readings this old still narrow the interval (a 100 ppm chip moves 0.09 s meanwhile)."""
@@ -115,7 +118,7 @@ class Sources:
         distance = max(low, -high, 0.0)
         if distance >= AGREE_S:
             return Opinion(Verdict.DOUBTS if distance < DOUBT_S else Verdict.FAR, by, middle)
-        if high < 1 - AGREE_S and low > AGREE_S - 1:
+        if high < 1 - OTHER_S and low > OTHER_S - 1:
             return Opinion(Verdict.AGREES, by, middle)
         return Opinion(Verdict.WAITING if used < PATIENCE else Verdict.SILENT, by, middle)
 
@@ -131,5 +134,6 @@ class Sources:
             return Opinion(Verdict.SILENT)
         if not 0 <= self._shown[1] - self._right_at <= GOOD_FOR_NS:
             return Opinion(Verdict.SILENT)
-        verdict = Verdict.AGREES if abs(off) < AGREE_S else Verdict.DOUBTS
+        # Far off it lost ticks together with the raw clock (a slow timer stops both), which is no opinion.
+        verdict = Verdict.AGREES if abs(off) < AGREE_S else Verdict.DOUBTS if abs(off) < DOUBT_S else Verdict.SILENT
         return Opinion(verdict, "the system clock, which was right before", off, self._right_assumed)

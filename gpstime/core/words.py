@@ -75,6 +75,17 @@ def withdrawn(support: Support, lags: list[float]) -> str:
     )
 
 
+def slept(step_ns: int) -> str:
+    return (
+        f"GPS second label uncertain: the system clock jumped forward by {step_ns / NS:.1f} s, as after a sleep of the machine, "
+        "in which pulses go uncounted. The label waits for a sentence that fits."
+    )
+
+
+def kept(support: Support) -> str:
+    return f"Sentences arrive {support.median * 1e3:.0f} ms +/- {support.spread * 1e3:.0f} ms after their pulse, as before."
+
+
 def changed(whole: int, support: Support) -> str:
     return (
         f"GPS second label uncertain: sentences have moved by {whole} s against the pulses ({_ms(support)} after one now): they "

@@ -113,7 +113,7 @@ def run(events: Iterable[object], pairing: Pairing | None = None) -> Outcome:
         elif isinstance(event, DeviceLost):
             results += out.pairing.on_device_lost(event)
         elif isinstance(event, ClockStep):
-            out.pairing.on_step(event)
+            results += out.pairing.on_step(event)
         for result in results:
             if isinstance(result, Rejected):
                 out.reasons[result.reason] += 1

@@ -10,7 +10,7 @@ from roof import LEAP, NS, Outcome, bursts, edge, epoch, merged, pulses, raw, ru
 
 from gpstime.core.pairing import Pairing
 from gpstime.core.train import Pulse
-from gpstime.model import DeviceLost, Epoch, Label, LabelChange, PpsEdge, Rejected
+from gpstime.model import ClockStep, DeviceLost, Epoch, Label, LabelChange, PpsEdge, Rejected
 from gpstime.times import LeapTable, TaiNs, UtcTime
 
 
@@ -321,3 +321,33 @@ def test_rejections_of_other_sentences_make_no_cold_start() -> None:
     pairing = Pairing(LEAP)
     pairing.on_rejected(Rejected(raw(0), "nmea", "no-date", b"$GPGGA,101010,,,,,0*00"))
     assert run(merged(*plain(30)), pairing).label is Label.OK
+
+
+# ---- sleep ------------------------------------------------------------------------------------------------------------------
+
+
+def slept(told: bool) -> Outcome:
+    """The machine sleeps for 60 s from 50 s on: the raw clock stands still, and the pulses look as if none were missing."""
+    edges = [edge(s) for s in range(50)]
+    edges += [PpsEdge(edge(s).at, edge(s + 60).shown, seq=s + 60) for s in range(50, 100)]
+    said = [epoch(s, 0.3, second=second_named(s if s < 50 else s + 60)) for s in range(100)]
+    steps = [ClockStep(raw(49.9), 60 * NS, "")] if told else []
+    return run(merged(edges, said, steps))
+
+
+def test_after_a_sleep_no_second_is_named_until_a_sentence_fits() -> None:
+    out = slept(told=True)
+    assert (out.label, out.wrong) == (Label.OK, [])
+    assert "as after a sleep" in out.changes[1].why
+    control = slept(told=False)
+    assert len(control.wrong) == 5
+    assert control.last_is_right()
+
+
+def test_a_clock_set_forward_costs_the_label_one_second() -> None:
+    edges, said = plain(60)
+    steps = [ClockStep(raw(29.9), 3600 * NS, ""), ClockStep(raw(39.9), 3600 * NS, "chronyd"), ClockStep(raw(45.9), -3600 * NS, "")]
+    out = run(merged(edges, said, steps))
+    assert [change.new for change in out.changes] == [Label.OK, Label.AMBIGUOUS, Label.OK]
+    assert out.changes[2].at < raw(31)
+    assert (out.named, out.wrong) == (60 - 8 - 1, [])

@@ -20,7 +20,7 @@ def with_rtc(delay_ms: int, off_s: float = 0.0, *, seed: int = 0, every: int = 1
 @pytest.mark.parametrize("rollover", [True, False])
 @pytest.mark.parametrize("delay_ms", range(1000, 1401, 20))
 def test_late_by_more_than_a_second_with_an_rtc_is_right_or_ambiguous(delay_ms: int, rollover: bool) -> None:
-    for off_s in (0.0, 0.3, -0.3):
+    for off_s in (0.0, 0.3, -0.3) if rollover else (0.0, 0.25, -0.25):
         out = with_rtc(delay_ms, off_s, rollover=rollover)
         assert out.wrong == []
         if out.label is Label.OK:
