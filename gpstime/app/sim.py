@@ -51,7 +51,11 @@ def command(args: argparse.Namespace) -> int:
 
 
 def sim(args: argparse.Namespace) -> int:
-    """Write the capture; 0. The set-up being wrong comes as UsageError, a file that can't be written as OSError."""
+    """Write the capture; 0. The set-up being wrong comes as UsageError, a file that can't be written as OSError.
+
+    With --json the truth is one object: file, seed, freq_ppb (slow part at the last pulse), mean_freq_ppb (first to last pulse),
+    n (pulses), span_s, first_pulse and last_pulse ({t: raw ns, utc: its true second}), faults; null where no pulse says it.
+    """
     if args.list:
         print(json.dumps(_catalogue(), indent=1) if args.json else listing())
         return 0
@@ -78,7 +82,9 @@ def _opened(name: str) -> contextlib.AbstractContextManager[TextIO]:
     if name == "-":
         return contextlib.nullcontext(sys.stdout)
     if name.endswith(".xz"):
-        return lzma.open(name, "wt", encoding="ascii")
+        return lzma.open(
+            name, "wt", encoding="ascii", preset=1
+        )  # a night in seconds; preset 6 saves a third and takes 20 times as long
     if name.endswith(".zst"):
         try:
             import zstandard

@@ -105,15 +105,15 @@ class Truth:
         return (self._k[-1] - self._k[0]) if self._at else 0
 
     def summary(self) -> dict[str, object]:
-        """As `gpstime sim --json` prints it: freq_ppb, mean_freq_ppb, n, span_s, first, last."""
+        """As `gpstime sim --json` prints it: freq_ppb, mean_freq_ppb, n, span_s, first_pulse, last_pulse."""
         first, last = self.first, self.last
         return {
             "freq_ppb": self.current_ppb(),
             "mean_freq_ppb": self.mean_ppb(),
             "n": self.n,
             "span_s": self.span_s(),
-            "first": None if first is None else {"t": first.at, "utc": first.utc.iso()},
-            "last": None if last is None else {"t": last.at, "utc": last.utc.iso()},
+            "first_pulse": None if first is None else {"t": first.at, "utc": first.utc.iso()},
+            "last_pulse": None if last is None else {"t": last.at, "utc": last.utc.iso()},
         }
 
     def _pulse(self, i: int) -> TruePulse:

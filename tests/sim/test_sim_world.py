@@ -87,14 +87,21 @@ def test_the_truth_knows_phase_and_second_of_each_pulse() -> None:
         "mean_freq_ppb": truth.mean_ppb(),
         "n": 300,
         "span_s": 299,
-        "first": {"t": stamps[0].at, "utc": "2016-12-31T23:58:00Z"},
-        "last": {"t": stamps[-1].at, "utc": "2017-01-01T00:02:58Z"},
+        "first_pulse": {"t": stamps[0].at, "utc": "2016-12-31T23:58:00Z"},
+        "last_pulse": {"t": stamps[-1].at, "utc": "2017-01-01T00:02:58Z"},
     }
 
 
 def test_what_no_pulse_says_is_not_known() -> None:
     world, _ = run(duration_s=10, faults=("cold-start",))
-    assert world.truth.summary() == {"freq_ppb": None, "mean_freq_ppb": None, "n": 0, "span_s": 0, "first": None, "last": None}
+    assert world.truth.summary() == {
+        "freq_ppb": None,
+        "mean_freq_ppb": None,
+        "n": 0,
+        "span_s": 0,
+        "first_pulse": None,
+        "last_pulse": None,
+    }
 
 
 def test_the_system_clock_shows_true_time_offset_and_slewed() -> None:
