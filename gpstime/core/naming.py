@@ -11,43 +11,34 @@ import math
 from gpstime.core import words
 from gpstime.core.delay import Lags, Support
 from gpstime.core.fix import FixRule
+from gpstime.core.limits import (
+    AGREED,
+    CAREFUL,
+    CONTRARY,
+    EARLY,
+    FORGIVING,
+    LASTING,
+    LEAP_MOST,
+    MOVE,
+    NEAR,
+    PATIENT,
+    PROBATION,
+    UNSTEADY,
+    WAIT,
+)
 from gpstime.core.raster import Raster
 from gpstime.core.sources import Sources, Verdict
 from gpstime.model import Label, LabelChange, Rejected
 from gpstime.times import RawNs
 
-AGREED = 8
-"""Bursts in a row on one second before it is believed."""
-PATIENT = 24
-"""Bursts after which a support that touches two seconds is called ambiguous (fewer may be bad luck with the spread)."""
-PROBATION = 56
-"""Bursts after which a label no longer depends on the first few; later, a delay that wanders takes the label along."""
-FORGIVING = 0.8
-"""Part of the support that must touch a pulse to take a label back during probation: what was just plain does not flap."""
-CAREFUL = 1.25
-"""Part of the support that must be free of pulses for the next one."""
-UNSTEADY = 40
-"""Bursts after which sentences that keep no steady delay are called ambiguous."""
-CONTRARY = 5
-"""Bursts in a row, agreeing with each other, that end a label (a sentence that is wrong and passes its checksum comes alone)."""
-MOVE = 0.4
-"""How far (s) a delay may move from one burst to the next and still be the same delay, wandering."""
-NEAR = 0.7
-"""How far (s) from the median a burst may be while learning."""
-LASTING = 60
-"""Bursts in a row before a label is changed by a jump that lateness can't explain."""
-LEAP_MOST = 18
-"""The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
-EARLY = -0.05
-"""A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
-WAIT = 120
-"""Bursts for which an RTC that fits two seconds so far is waited for."""
-
 
 class Naming:
     """`zero`: the label, TAI seconds minus pulse number; lags are counted from it, so with a true label they are delays.
 
-    `doubted`: something contradicted the label that was there, so seconds named before are in doubt too.
+    `doubted`: something contradicted the label that was there, so seconds named before are in doubt too. Inside: `_vouched`, a
+    second source agreed when the label was given; `_settled`, one did that rests on no assumption, and if it drifts later, so be
+    it; `_rough`, delays were unsteady, so a label needs a minute of agreement; `_burnt`, a label was taken back during its
+    probation, so the next needs more room around it; `_checking`, the label waits for a burst that fits it.
     """
 
     def __init__(self, raster: Raster, fix: FixRule, sources: Sources) -> None:
@@ -63,15 +54,17 @@ class Naming:
         self._sources = sources
         self._prior: Support | None = None
         """Where delays were under the label that was withdrawn (`zero` is still its number)."""
-        self._settled = False
-        """A second source agreed: one that drifts later can't cast doubt any more."""
+        self._vouched = self._settled = False
         self._last = 0.0
         self._contrary: list[float] = []
         self._row = 0
         self._heard = 0
-        self._burnt = False
-        """A label was taken back during its probation: the next needs more room around it."""
-        self._checking = False
+        self._rough = self._burnt = self._checking = False
+
+    @property
+    def sure(self) -> bool:
+        """The label does not hang on the first few bursts any more."""
+        return self.label is Label.OK and (self._vouched or self._heard > PROBATION)
 
     def vote(self, burst_at: RawNs, tai_s: int) -> list[LabelChange | Rejected]:
         """A burst that begins at `burst_at` names the second `tai_s` (TAI)."""
@@ -113,7 +106,7 @@ class Naming:
         support = self.lags.support()
         if support.median < EARLY:
             return self._withdraw(at, [])
-        if self._heard <= PROBATION and not self._settled and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
+        if not self.sure and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
             self._burnt = True
             return self._say(Label.AMBIGUOUS, at, words.split(support))
         return []
@@ -122,7 +115,7 @@ class Naming:
         """The label no longer stands; learn again, remembering it."""
         support = self.lags.support()
         self._prior = support
-        self.doubted = True
+        self._rough = self.doubted = True
         self._relearn(lags)
         return self._say(Label.AMBIGUOUS, at, words.withdrawn(support, lags))
 
@@ -145,7 +138,7 @@ class Naming:
         self.lags.restart(lags)
         self._contrary.clear()
         self._row = self._heard = len(lags)
-        self._settled = self._checking = False
+        self._vouched = self._settled = self._checking = False
         self.assumption = ""
 
     def restart(self, at: RawNs) -> list[LabelChange | Rejected]:
@@ -161,7 +154,7 @@ class Naming:
             return []
         opinion = self._sources.opinion(self.zero, self._raster.place)
         if opinion.verdict is Verdict.AGREES and not opinion.assumed:
-            self._settled = True
+            self._vouched = self._settled = True
             self.assumption = ""
         elif opinion.verdict is Verdict.DOUBTS:
             self.doubted = True
@@ -193,14 +186,15 @@ class Naming:
                 lags.restart(together)
                 self._contrary.clear()
                 self._row = CONTRARY
-            elif self._heard > UNSTEADY:
+            self._rough = self._rough or self._heard > PATIENT
+            if self._row == 0 and self._heard > UNSTEADY:
                 return self._say(Label.AMBIGUOUS, at, words.UNSTEADY)
             del self._contrary[:-CONTRARY]
             return [Rejected(at, "pairing", "not-continuous")]
         self._contrary.clear()
         lags.add(lag)
         self._row += 1
-        return self._decide(at) if self._row >= AGREED else []
+        return self._decide(at) if self._row >= (LASTING if self._rough and self._prior is None else AGREED) else []
 
     def _decide(self, at: RawNs) -> list[LabelChange | Rejected]:
         support = self.lags.support()
@@ -209,6 +203,7 @@ class Naming:
         if len(wholes) > 1:
             if self._row < PATIENT and self.label is Label.NONE:
                 return []
+            self._rough = True
             asked = [(w, self._sources.opinion(self.zero - w, self._raster.place)) for w in wholes[:2]]
             whole = next((w for w, said in asked if said.verdict is Verdict.AGREES), None)
             if whole is None or len(wholes) > 2 or self._fix.unspoken:
@@ -235,6 +230,8 @@ class Naming:
         self._prior = None
         self._fix.hold_ns = 0
         self._heard = 0
+        self._rough = False
+        self._vouched = agrees
         self._settled = agrees and not opinion.assumed
         self.assumption = "" if self._settled else words.assumed(self._fix.unspoken)
         self._contrary.clear()
@@ -243,9 +240,9 @@ class Naming:
     def _may_change(self, whole: int, support: Support) -> bool:
         """After a withdrawn label: whether bursts alone may bring one that is `-whole` seconds from it."""
         assert self._prior is not None
-        if whole < 0:  # under the old label they came before their pulse: it was wrong
-            return self._row >= 2 * AGREED
         if self._row < LASTING or whole == 1:
             return False
+        if whole < 0:  # under the old label they came before their pulse: it was wrong
+            return True
         same = abs(support.median - whole - self._prior.median) < support.reach + self._prior.reach
         return whole > LEAP_MOST or same

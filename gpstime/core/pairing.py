@@ -15,15 +15,16 @@ from gpstime.core import words
 from gpstime.core.dates import DateRule
 from gpstime.core.delay import Delay
 from gpstime.core.fix import FixRule
-from gpstime.core.naming import AGREED, LASTING, Naming
+from gpstime.core.limits import AGREED, LASTING
+from gpstime.core.naming import Naming
 from gpstime.core.raster import Raster
 from gpstime.core.sources import Sources
 from gpstime.core.train import Pulse
 from gpstime.model import ClockStep, DeviceLost, Epoch, Label, LabelChange, Rejected, RtcReading
 from gpstime.times import DAY_S, NS, LeapTable, RawNs, TaiNs, UtcTime
 
-ASLEEP_NS = 500_000_000
-"""The shortest jump of the system clock after which pulses may have gone uncounted."""
+ASLEEP_NS, SLEW = 500_000_000, 0.12
+"""The shortest jump of the system clock, beyond any slew, after which pulses may have gone uncounted."""
 
 
 class Pairing:
@@ -38,6 +39,7 @@ class Pairing:
         self._naming = Naming(self._raster, self._fix, self._sources)
         self._waiting: deque[tuple[RawNs, int]] = deque(maxlen=16)
         """Bursts heard before the train was there: their pulses may yet be released."""
+        self._apart = (RawNs(0), 0)
         self._voted: tuple[RawNs, UtcTime] | None = None
         self._day = -1
         self._day_tai = 0
@@ -98,9 +100,14 @@ class Pairing:
         """A pulse of the train, in order."""
         naming = self._naming
         out = naming.restart(pulse.at) if self._raster.add(pulse) else []
+        apart, before = pulse.edge.shown - pulse.at, self._apart
+        self._apart = (pulse.at, apart)
+        # The system clock jumped forward, or went on while the machine slept, the raw clock stood still and no pulse was counted.
+        if naming.label is Label.OK and apart - before[1] > ASLEEP_NS + SLEW * (pulse.at - before[0]):
+            out += naming.check(pulse.at, apart - before[1])
         self._sources.on_shown(pulse.n, pulse.at, pulse.edge.shown)
         if naming.label is Label.OK:
-            if pulse.n % 16 == 0:
+            if pulse.n % 16 == 0 and naming.sure:
                 self._sources.confirm(naming.zero, bool(naming.assumption))
         elif self._waiting and self._raster.ready:
             waiting = list(self._waiting)
@@ -158,9 +165,6 @@ class Pairing:
         return []
 
     def on_step(self, step: ClockStep) -> list[LabelChange | Rejected]:
-        """The system clock was stepped (tell before the pulse that showed it): that clock is no witness any more.
-
-        Nothing to the label, unless it was forward and undeclared: that is what a sleep of the machine looks like.
-        """
+        """The system clock was stepped: nothing to the label, but that clock is no witness any more."""
         self._sources.on_step()
-        return self._naming.check(step.at, step.step_ns) if step.step_ns >= ASLEEP_NS and not step.by else []
+        return []

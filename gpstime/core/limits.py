@@ -1,0 +1,30 @@
+"""The numbers of the pairing. Counts are of bursts (one a second), distances in seconds."""
+
+from __future__ import annotations
+
+AGREED = 8
+"""Bursts in a row on one second before it is believed."""
+PATIENT = 24
+"""Bursts after which a support that touches two seconds is called ambiguous (fewer may be bad luck with the spread)."""
+PROBATION = 56
+"""Bursts after which a label no longer depends on the first few; later, a delay that wanders takes the label along."""
+FORGIVING = 0.8
+"""Part of the support that must touch a pulse to take a label back during probation: what was just plain does not flap."""
+CAREFUL = 1.25
+"""Part of the support that must be free of pulses for the next one."""
+UNSTEADY = 40
+"""Bursts after which sentences that keep no steady delay are called ambiguous."""
+CONTRARY = 5
+"""Bursts in a row, agreeing with each other, that end a label (a sentence that is wrong and passes its checksum comes alone)."""
+MOVE = 0.4
+"""How far (s) a delay may move from one burst to the next and still be the same delay, wandering."""
+NEAR = 0.7
+"""How far (s) from the median a burst may be while learning."""
+LASTING = 60
+"""Bursts in a row before a label is changed by a jump that lateness can't explain."""
+LEAP_MOST = 18
+"""The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
+EARLY = -0.05
+"""A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
+WAIT = 120
+"""Bursts for which an RTC that fits two seconds so far is waited for."""
