@@ -1,0 +1,329 @@
+"""The crystal: its frequency error now and as the mean over the run, each with an interval that is honest about unknown noise.
+
+Recursive, the same live as in a replay. A bank of filters (`bank`) covers the noise levels that a clock may have: white FM from
+3e-10 to 1e-6 and random walk of frequency from 1e-11 to 1e-6 per root second, in half decades. Each filter's likelihood says how
+well it predicted; the answer is the mixture. A walk too small to be seen is allowed for: its filters keep their share.
+
+What is estimated, signs and units: see `model`. Method, coverage and its comparison with least squares: docs/estimator.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from gpstime.core import bank as b
+from gpstime.core.line import through
+from gpstime.core.mixture import mixture_quantile, t_over_normal
+from gpstime.model import Drift
+from gpstime.times import RawNs
+
+Noise = Literal["auto", "white"]
+
+WALKS = tuple(10 ** (k / 2) for k in range(-4, 7))
+"""Random walk of frequency, ppb per root second: 1e-11 to 1e-6 fractional."""
+WHITES = tuple(10 ** (k / 2) for k in range(-1, 7))
+"""White FM, ns per root second: 3e-10 to 1e-6 fractional."""
+WARM_UP = 32
+"""Pulses through which the first line is laid before the filters start."""
+FEWEST = 8
+"""Pulses below which nothing is said."""
+LEVEL = 0.97
+"""Probability that a reported interval takes from the mixture, so that it holds in 95 % of runs: see docs/estimator.md."""
+WALK_PRIOR, WHITE_PRIOR, PRIOR_TOP = 0.5, 0.3, 10.0
+"""Exponents of the prior in q (up to PRIOR_TOP ppb) and w: a level that cannot be seen is taken rather for large than for small."""
+CHECK = 16
+"""Pulses between looks at the bank as a whole."""
+DROP, WAKE = 14.0, 8.0
+"""A filter that many units of log probability behind the best sleeps; a neighbour of the best wakes up that far behind it."""
+MEMORY = 20_000
+"""Pulses after which what a filter once predicted has faded to 1/e: noise levels are those of the last hours."""
+NOISE_MEMORY = 4_000
+BREAK = 8
+"""So many innovations in a row far out (5 sigma) are no outliers: the clock did something new, the filters start again from there."""
+LEAST_NS = 0.3
+"""Rounding to whole ns."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseFound:
+    """Noise levels of the most probable filter: pulse noise (ns), white FM (ns per root second), walk (ppb per root second)."""
+
+    pulse_ns: float
+    white_ns: float
+    walk_ppb: float
+    walk_seen: bool
+    """Odds of 100 to 1 or more against a walk of 1e-11 or less."""
+
+
+class DriftEstimator:
+    """Feed it pulses with `add`, ask `estimate` at any time.
+
+    `noise="white"`: the user declares that frequency does not move (white PM only): one filter, the plain 95 % of a Gaussian.
+    """
+
+    def __init__(self, noise: Noise = "auto") -> None:
+        self._white = noise == "white"
+        self._bank: list[b.Row] = []
+        self._recent: deque[tuple[float, float]] = deque(maxlen=WARM_UP)
+        self._first: list[tuple[int, int]] = []
+        self._err = 0.0
+        self._quantum = 0
+        self._last = 0
+        self._since_check = 0
+        self._best: b.Row | None = None
+        self.n = 0
+        """Pulses used."""
+        self.breaks = 0
+        """How often the clock did something that no noise explains (a jump of phase or frequency) and the filters started again."""
+
+    @property
+    def sigma_ns(self) -> float:
+        """The noise of one pulse as found so far; 0 before the filters run."""
+        return 0.0 if self._best is None else math.sqrt(self._best[b.R2])
+
+    @property
+    def far(self) -> bool:
+        """Whether the last pulse was more than five sigma from where the best filter expected it."""
+        return self._best is not None and self._best[b.FAR] > 0.0
+
+    # ---- in ------------------------------------------------------------------------------------------------------------------
+
+    def add(self, n: int, x_ns: int, err_ns: float = 0.0) -> None:
+        """A pulse: `n` true seconds and `x_ns` of phase (raw clock minus true) after the first; `err_ns` of its stamp, half-width.
+
+        n must grow from call to call.
+        """
+        assert not self.n or n > self._last, "pulses come in order"
+        self.n += 1
+        self._err += (err_ns - self._err) / self.n
+        if self._bank:
+            self._step(n, float(x_ns), 0.0)
+        else:
+            self._last = n
+            self._first.append((n, x_ns))
+            if len(self._first) == WARM_UP:
+                self._start()
+
+    def _step(self, n: int, x: float, weight: float) -> None:
+        gain = 1.0 / (self.n + 10.0) if self.n < NOISE_MEMORY else 1.0 / NOISE_MEMORY
+        self._advance(float(n - self._last), x, gain, weight)
+        self._last = n
+        self._recent.append((float(n), x))
+        self._since_check += 1
+        if self._since_check >= CHECK and not weight:
+            self._look()
+
+    def _advance(self, dt: float, x: float, gain: float, weight: float) -> None:
+        b.advance(self._bank, dt, x, gain, weight)
+
+    def _start(self) -> None:
+        """Lay a line through the first pulses and start every filter on it, its covariance wide enough to count nothing twice."""
+        self._quantum = _quantum(self._first)
+        t0 = self._first[0][0]
+        ts = [float(n - t0) for n, _ in self._first]
+        zs = [float(x) for _, x in self._first]
+        # a coarse counter (Pi 1: 1 us) errs by a saw-tooth that is not white: 0.4 of a step, more than its 1/sqrt(12), covers both
+        least = max(LEAST_NS, 0.4 * self._quantum)
+        line = through(ts, zs, least)
+        wide = (4.0 * line.spread) ** 2
+        steep = (0.2 * line.spread * 31.0 / (ts[-1] or 1.0)) ** 2 * (WARM_UP / len(ts)) ** 3
+        for iq, iw, q, w in self._levels(line.spread):
+            row = [0.0] * b.WIDTH
+            row[b.X], row[b.Y], row[b.X0] = line.x, line.y, line.x
+            row[b.PXX] = row[b.PX0] = row[b.P00] = wide
+            row[b.PYY] = steep
+            row[b.R2], row[b.FLOOR2] = line.noise**2, least**2
+            row[b.Q2], row[b.W2] = q * q, w * w
+            row[b.A] = row[b.B] = 0.97
+            row[b.IQ], row[b.IW] = iq, iw
+            self._bank.append(row)
+        self._best = self._bank[0]
+        self._last = t0
+        done, self.n = self.n, 0
+        for (n, x), weight in zip(self._first, line.weights, strict=True):
+            self.n += 1
+            self._step(n, float(x), weight)
+        self.n = done
+
+    def _levels(self, spread: float) -> list[tuple[int, int, float, float]]:
+        if self._white:
+            return [(0, 0, 0.0, 0.0)]
+        top = max(100.0, spread / 4)  # ns in a second: what moves more than this is seen at once
+        return [(i, j, q, w) for i, q in enumerate(WALKS) if q <= top for j, w in enumerate(WHITES) if w <= max(30.0, top / 4)]
+
+    # ---- the bank as a whole -------------------------------------------------------------------------------------------------
+
+    def _odds(self, row: b.Row) -> float:
+        """Log posterior of a filter, up to a constant."""
+        if self._white:
+            return 0.0
+        q2 = min(row[b.Q2], PRIOR_TOP**2)
+        return row[b.LOGL] + 0.5 * (WALK_PRIOR * math.log(q2) + WHITE_PRIOR * math.log(row[b.W2]))
+
+    def _look(self) -> None:
+        """Let hopeless filters sleep, wake neighbours of the best, forget slowly, notice a break."""
+        fade = 1.0 - self._since_check / MEMORY
+        self._since_check = 0
+        self._best = best = max(self._bank, key=self._odds)
+        if best[b.FAR] >= BREAK:
+            self._restart(best)
+        if self._white:
+            return
+        top, top_l = self._odds(best), best[b.LOGL]
+        iq, iw = best[b.IQ], best[b.IW]
+        kept: list[b.Row] = []
+        near = set()
+        for row in self._bank:
+            beside = abs(row[b.IQ] - iq) + abs(row[b.IW] - iw) <= 1
+            if beside or self._odds(row) > top - DROP:
+                row[b.LOGL] = (row[b.LOGL] - top_l) * fade
+                kept.append(row)
+                if beside:
+                    near.add((row[b.IQ], row[b.IW]))
+        if len(near) < 5:
+            for i, j in ((iq - 1, iw), (iq + 1, iw), (iq, iw - 1), (iq, iw + 1)):
+                if (i, j) not in near and 0 <= i < len(WALKS) and 0 <= j < len(WHITES):
+                    row = best.copy()
+                    row[b.IQ], row[b.IW] = i, j
+                    row[b.Q2], row[b.W2] = WALKS[int(i)] ** 2, WHITES[int(j)] ** 2
+                    row[b.LOGL] = best[b.LOGL] - WAKE
+                    kept.append(row)
+        self._bank = kept
+
+    def _restart(self, best: b.Row) -> None:
+        """The last pulses lie somewhere else: start all filters there; the run's start and the noise levels found stay."""
+        self.breaks += 1
+        recent = list(self._recent)[-max(BREAK, min(int(best[b.FAR]), WARM_UP)) :]
+        t_last = recent[-1][0]
+        line = through([t - t_last for t, _ in recent], [z for _, z in recent], math.sqrt(best[b.R2]))
+        span = t_last - recent[0][0]
+        for row in self._bank:
+            row[b.X], row[b.Y] = line.x, line.y
+            row[b.PXX], row[b.PYY] = (4.0 * line.spread) ** 2, (8.0 * line.spread / span) ** 2
+            row[b.PXY] = row[b.PX0] = row[b.PY0] = row[b.FAR] = 0.0
+            row[b.R2] = best[b.R2]
+
+    # ---- out -----------------------------------------------------------------------------------------------------------------
+
+    def estimate(self, at: RawNs) -> Drift | None:
+        """What is known at the last pulse; None below FEWEST pulses. `at` is only carried through."""
+        if not self._bank:
+            return self._early(at)
+        parts = self._parts()
+        span = float(self._last - self._first[0][0])
+        # what may be off without showing as noise: the stamps' own error and the counter's step, at both ends of the run
+        extra = (2.0 * self._err + self._quantum) / span
+        level = 0.95 if self._white else LEVEL
+        low = 0.5 * (1.0 - level)
+        stretch = t_over_normal(1.0 - low, self.n - 2)
+        weights = [p for p, _ in parts]
+        rows = [row for _, row in parts]
+
+        def interval(means: list[float], variances: list[float]) -> tuple[float, float, float]:
+            sigmas = [stretch * math.sqrt(max(v, 1e-18)) for v in variances]
+            mean = sum(w * m for w, m in zip(weights, means, strict=True))
+            lo = mixture_quantile(weights, means, sigmas, low)
+            hi = mixture_quantile(weights, means, sigmas, 1.0 - low)
+            return mean, min(lo, mean) - extra, max(hi, mean) + extra
+
+        now, now_lo, now_hi = interval([r[b.Y] for r in rows], [r[b.PYY] for r in rows])
+        mean, mean_lo, mean_hi = interval(
+            [(r[b.X] - r[b.X0]) / span for r in rows],
+            [(r[b.PXX] + r[b.P00] - 2.0 * r[b.PX0]) / span**2 for r in rows],
+        )
+        found = self.noise_found()
+        white, walk = found.white_ns * 1e-9, found.walk_ppb * 1e-9
+        return Drift(at, now, now_lo, now_hi, mean, mean_lo, mean_hi, self.n, span, found.pulse_ns, white, walk)
+
+    def _early(self, at: RawNs) -> Drift | None:
+        if self.n < FEWEST:
+            return None
+        early = DriftEstimator("white" if self._white else "auto")
+        early._first, early.n, early._err = list(self._first), self.n, self._err
+        early._start()
+        return early.estimate(at)
+
+    def _parts(self) -> list[tuple[float, b.Row]]:
+        """Filters with their share of the probability; those below 1e-5 are left out."""
+        odds = [self._odds(row) for row in self._bank]
+        top = max(odds)
+        raw = [math.exp(o - top) for o in odds]
+        total = sum(raw)
+        kept = [(p / total, row) for p, row in zip(raw, self._bank, strict=True) if p > 1e-5 * total]
+        total = sum(p for p, _ in kept)
+        return [(p / total, row) for p, row in kept]
+
+    def noise_found(self) -> NoiseFound:
+        """The noise levels of the most probable filter; all zero before the filters run."""
+        if not self._bank:
+            return NoiseFound(0.0, 0.0, 0.0, False)
+        best = max(self._bank, key=self._odds)
+        still = [row[b.LOGL] for row in self._bank if row[b.IQ] == 0]
+        seen = not self._white and (not still or best[b.LOGL] - max(still) > math.log(100.0))
+        return NoiseFound(math.sqrt(best[b.R2]), math.sqrt(best[b.W2]), math.sqrt(best[b.Q2]), seen)
+
+    def time_to(self, target_ppb: float) -> float | None:
+        """Seconds more until the interval of the current frequency is +-target_ppb: 0.0 if it is, inf if this crystal never gets there.
+
+        None before there is an estimate. A forecast: the covariance of the most probable filter is carried forward; while the walk is
+        not seen, the interval is set by what cannot be excluded yet, and shrinks about as 1/t.
+        """
+        drift = self.estimate(RawNs(0))
+        if drift is None or not self._bank:
+            return None
+        half = 0.5 * (drift.freq_hi_ppb - drift.freq_lo_ppb)
+        if half <= target_ppb:
+            return 0.0
+        best = max(self._bank, key=self._odds)
+        scale = 1.96
+        seconds = _seconds_until(best, (target_ppb / scale) ** 2)
+        if math.isinf(seconds) or self.noise_found().walk_seen:
+            return seconds
+        return max(seconds, drift.span_s * (half / target_ppb - 1.0))
+
+
+def _quantum(first: list[tuple[int, int]]) -> int:
+    """The counter's step in ns if it is coarse (100 ns to 100 us), else 0: all differences of phase are multiples of it."""
+    xs = [x for _, x in first]
+    step = math.gcd(*(x2 - x1 for x1, x2 in pairwise(xs)))
+    if (
+        len(
+            {
+                (x2 - x1) * (n3 - n2) - (x3 - x2) * (n2 - n1)
+                for (n1, x1), (n2, x2), (n3, x3) in zip(first, first[1:], first[2:], strict=False)
+            }
+        )
+        == 1
+    ):
+        # a perfect line: its slope is a common divisor too, which says nothing; round steps of a counter divide a us
+        step = math.gcd(step, 1000)
+    return step if 100 <= step <= 100_000 else 0
+
+
+def _seconds_until(row: b.Row, variance: float) -> float:
+    """Seconds of pulses, one a second, until the frequency variance (ppb^2) is reached; inf if it settles above."""
+    pxx, pxy, pyy = row[b.PXX], row[b.PXY], row[b.PYY]
+    q2, w2 = row[b.Q2], row[b.W2]
+    noise = row[b.R2] * row[b.B] / row[b.A] ** 2
+    t, dt = 0.0, 1.0
+    while pyy > variance:
+        before = pyy
+        pxx += dt * (2.0 * pxy + dt * pyy + w2 + q2 * dt * dt / 3.0)
+        pxy += dt * (pyy + q2 * dt * 0.5)
+        pyy += q2 * dt
+        s = pxx + noise / dt  # dt pulses at once
+        pyy -= pxy * pxy / s
+        pxy -= pxy * pxx / s
+        pxx -= pxx * pxx / s
+        t += dt
+        if t > 100.0 * dt:
+            dt *= 2.0 if dt < t / 200.0 else 1.0
+        if abs(before - pyy) <= 1e-7 * pyy * dt and t > 50.0:
+            return math.inf
+        if t > 3e8:
+            return math.inf
+    return t

@@ -1,0 +1,46 @@
+"""A straight line through a few phases, whatever a third of them says: where the filters start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from gpstime.core.bank import weight_of
+
+MAD_TO_SIGMA = 1.0 / 0.6745
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`x` (ns) at t = 0, slope `y` (ppb), `spread` of the residuals, `noise` of one pulse (both ns, as sigma), a weight for each."""
+
+    x: float
+    y: float
+    spread: float
+    noise: float
+    weights: tuple[float, ...]
+
+
+def through(t: Sequence[float], z: Sequence[float], least: float) -> Line:
+    """Siegel's repeated median (breakdown 50 %); `least` (ns) is the smallest noise to believe in.
+
+    The noise of one pulse comes from second differences where those are smaller: a wandering clock spreads the residuals, outliers
+    spread the differences, and neither makes the noise look smaller than it is.
+    """
+    n = len(t)
+    y = median(median((z[j] - z[i]) / (t[j] - t[i]) for j in range(n) if j != i) for i in range(n))
+    x = median(zi - y * ti for ti, zi in zip(t, z, strict=True))
+    residuals = [zi - x - y * ti for ti, zi in zip(t, z, strict=True)]
+    spread = max(least, MAD_TO_SIGMA * median(map(abs, residuals)))
+    bends = [abs(_bend(t, z, i)) for i in range(1, n - 1)]
+    noise = min(spread, max(least, MAD_TO_SIGMA * median(bends))) if bends else spread
+    return Line(x, y, spread, noise, tuple(weight_of(r / spread) for r in residuals))
+
+
+def _bend(t: Sequence[float], z: Sequence[float], i: int) -> float:
+    """How far point i is off the line through its neighbours, in units of one point's noise."""
+    share = (t[i] - t[i - 1]) / (t[i + 1] - t[i - 1])
+    off = z[i] - z[i - 1] - share * (z[i + 1] - z[i - 1])
+    return off / math.sqrt(1.0 + share**2 + (1.0 - share) ** 2)

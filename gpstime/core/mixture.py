@@ -1,0 +1,39 @@
+"""Quantiles of a mixture of Gaussians, and Student's t: from the standard library only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+
+_NORMAL = NormalDist()
+
+
+def mixture_quantile(weights: Sequence[float], means: Sequence[float], sigmas: Sequence[float], level: float) -> float:
+    """The value below which the mixture has the probability `level`; weights sum to 1, sigmas are positive."""
+    z = _NORMAL.inv_cdf(level)
+    ends = [m + z * s for m, s in zip(means, sigmas, strict=True)]
+    lo, hi = min(ends), max(ends)  # each component has its own quantile between these two
+    parts = [(w, m, 1.0 / (s * math.sqrt(2.0))) for w, m, s in zip(weights, means, sigmas, strict=True)]
+    goal = 2.0 * level - 1.0
+    for _ in range(48):
+        mid = 0.5 * (lo + hi)
+        if sum(w * math.erf((mid - m) * k) for w, m, k in parts) < goal:
+            lo = mid
+        else:
+            hi = mid
+        if hi - lo <= 1e-9 * (abs(lo) + abs(hi)):
+            break
+    return 0.5 * (lo + hi)
+
+
+def t_over_normal(level: float, dof: float) -> float:
+    """Student's t quantile over the normal one (Abramowitz and Stegun 26.7.5), for at least 3 degrees of freedom."""
+    z = _NORMAL.inv_cdf(level)
+    d = max(dof, 3.0)
+    terms = (
+        (z**2 + 1) / 4,
+        (5 * z**4 + 16 * z**2 + 3) / 96,
+        (3 * z**6 + 19 * z**4 + 17 * z**2 - 15) / 384,
+    )
+    return 1.0 + sum(t / d ** (i + 1) for i, t in enumerate(terms))
