@@ -1,0 +1,170 @@
+"""The Engine: one event in, findings and adjustments out. It never reads a clock; the event says what time it is.
+
+PpsEdge -> train (which pulse) -> pairing (which second) -> Offset -> drift (the crystal)
+SerialBytes -> nmea -> Epoch -> pairing
+Tick, Applied, PpsEdge -> steps (did somebody step the system clock?)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, cast
+
+from gpstime.core.drift import FEWEST, DriftEstimator, Noise
+from gpstime.core.nmea import Nmea
+from gpstime.core.pairing import Pairing
+from gpstime.core.steps import StepWatch
+from gpstime.core.train import Pulse, Train
+from gpstime.errors import UsageError
+from gpstime.model import (
+    Adjustment,
+    Applied,
+    ClockStep,
+    DeviceLost,
+    Epoch,
+    Event,
+    Finding,
+    Kind,
+    Label,
+    Offset,
+    PpsEdge,
+    Rejected,
+    RtcReading,
+    SerialBytes,
+    Tick,
+)
+from gpstime.times import NS, LeapTable, UtcTime
+
+REPORT_EVERY = 64
+"""Pulses between two Drift findings: an estimate costs as much as a few dozen pulses."""
+NOTHING: tuple[Adjustment, ...] = ()
+
+
+class Engine:
+    """`on(event)` for every event of a run, in order. What it knows is in its parts; `rejected` counts all that was not used.
+
+    `not_before`: the world's lower bound of time (None: it brings none along). `noise`: "auto" finds the noise levels, "white" is
+    the user's word that the frequency does not move.
+    """
+
+    def __init__(self, leap: LeapTable, not_before: UtcTime | None = None, noise: str = "auto") -> None:
+        if noise not in ("auto", "white"):
+            raise UsageError(f"unknown noise model {noise!r}: use 'auto' or 'white'")
+        self.nmea = Nmea()
+        self.train = Train()
+        self.pairing = Pairing(leap, not_before)
+        self.steps = StepWatch()
+        self.rejected: Counter[str] = Counter()
+        self._noise = cast(Noise, noise)
+        self._drift = DriftEstimator(self._noise)
+        self._before: DriftEstimator | None = None
+        self._first: Pulse | None = None
+        self._on: dict[type, Callable[[Any], list[Finding]]] = {
+            PpsEdge: self._edge,
+            SerialBytes: self._bytes,
+            Tick: self._tick,
+            Applied: self._applied,
+            RtcReading: self._rtc,
+            DeviceLost: self._lost,
+        }
+
+    @property
+    def drift(self) -> DriftEstimator:
+        """The crystal as the present run of the train shows it; while that is too short, as the run before did."""
+        if self._before is not None and self._drift.n < FEWEST:
+            return self._before
+        return self._drift
+
+    def on(self, event: Event) -> tuple[list[Finding], tuple[Adjustment, ...]]:
+        """What this event lets us believe, and what we ask of the clock (nothing yet: there is no servo)."""
+        on = self._on.get(type(event))
+        return (on(event) if on else []), NOTHING
+
+    # ---- one event each ------------------------------------------------------------------------------------------------------
+
+    def _bytes(self, event: SerialBytes) -> list[Finding]:
+        out: list[Finding] = []
+        for found in self.nmea.feed(event.data, event.at):
+            out.append(found)
+            if isinstance(found, Rejected):
+                self.rejected[found.reason] += 1
+                self.pairing.on_rejected(found)
+            else:
+                self._epoch(found, out)
+        return out
+
+    def _epoch(self, epoch: Epoch, out: list[Finding]) -> None:
+        if epoch.valid:
+            rate = self.train.rate_hz
+            if rate is not None and rate > 1:
+                self.train.on_second(epoch.second.unix // NS)
+        self._take(self.pairing.on_epoch(epoch), out)
+
+    def _edge(self, edge: PpsEdge) -> list[Finding]:
+        out: list[Finding] = []
+        self._stepped(self.steps.on_pulse(edge), out)
+        for found in self.train.on_edge(edge):
+            if isinstance(found, Rejected):
+                self.rejected[found.reason] += 1
+                out.append(found)
+            else:
+                self._pulse(found, out)
+        return out
+
+    def _pulse(self, pulse: Pulse, out: list[Finding]) -> None:
+        first = self._first
+        if first is None or pulse.run != first.run:
+            if first is not None and self._drift.n > (self._before.n if self._before else 0):
+                self._before = self._drift
+            self._drift = DriftEstimator(self._noise)
+            self._first = first = pulse
+        n = pulse.n - first.n
+        self._drift.add(n, pulse.at - first.at - n * NS, pulse.edge.err_ns)
+        self._take(self.pairing.on_pulse(pulse), out)
+        labelled = self.pairing.label is Label.OK
+        second = self.pairing.second_of(pulse.n) if labelled else None
+        out.append(
+            Offset(
+                pulse.at,
+                pulse.n,
+                second,
+                self.pairing.tai_of(pulse.n) if labelled else None,
+                None if second is None else pulse.edge.shown - second.unix,
+                self._drift.sigma_ns,
+                Kind.OUTLIER if self._drift.far else Kind.OK,
+                "pps",
+                pulse.edge.era,
+            )
+        )
+        if self._drift.n % REPORT_EVERY == 0:
+            drift = self._drift.estimate(pulse.at)
+            if drift is not None:
+                out.append(drift)
+
+    def _tick(self, tick: Tick) -> list[Finding]:
+        return self._stepped(self.steps.on_tick(tick), [])
+
+    def _applied(self, applied: Applied) -> list[Finding]:
+        return self._stepped(self.steps.on_applied(applied), [])
+
+    def _rtc(self, reading: RtcReading) -> list[Finding]:
+        return self._take(self.pairing.on_rtc(reading), [])
+
+    def _lost(self, lost: DeviceLost) -> list[Finding]:
+        return self._take(self.pairing.on_device_lost(lost), [])
+
+    # ---- what the parts found ------------------------------------------------------------------------------------------------
+
+    def _stepped(self, steps: list[ClockStep], out: list[Finding]) -> list[Finding]:
+        for step in steps:
+            out.append(step)
+            self._take(self.pairing.on_step(step), out)
+        return out
+
+    def _take(self, found: list[Any] | None, out: list[Finding]) -> list[Finding]:
+        for finding in found or ():
+            if isinstance(finding, Rejected):
+                self.rejected[finding.reason] += 1
+            out.append(finding)
+        return out
