@@ -1,9 +1,9 @@
 """From raw edges to numbered pulses: duplicates, rogues, gaps, the wrong edge, the wrong rate and a raw clock that jumps.
 
 The train knows the raw clock only. It answers *which pulse is this* (n, in true seconds since its first pulse), never *which
-second*. An edge is judged by where it falls on the train's own raster, in a gate of 25 ms: a stamping outlier of a few ms is passed
-on (the drift estimator weighs it), an edge elsewhere in the second is no pulse. Edges that fit nothing are held; if they turn out
-to be a raster of their own while ours is silent, the train restarts on it.
+second*. An edge is judged by where it falls on the train's own raster, in a gate of 10 to 25 ms: a stamping outlier of some ms is
+passed on (the drift estimator weighs it), an edge elsewhere in the second is no pulse. Edges that fit nothing are held; if they
+turn out to be a raster of their own while ours is silent, the train restarts on it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from gpstime.core.lock import DUPLICATE_NS, GATE_NS, NS, START, Found, Holding, 
 from gpstime.model import PpsEdge, Rejected
 from gpstime.times import RawNs
 
+NARROW_NS = 10_000_000
+"""The gate's half-width, up to GATE_NS where stamps scatter by more than a ms. Outliers reach some ms; a rogue is further off."""
 SHIFT = 10
 """Consistent edges on another raster, ours being silent, before the train moves there: clusters of rogues are shorter."""
 STEADY = 8
-"""Seconds in a row with the same extra edges before they are taken for the other edge of the pulse or for a faster pulse."""
+"""Seconds in a row with the same extra edges that make them the other edge of the pulse, or a faster pulse."""
 BASE = 128
 """Pulses over which the rate is learned."""
 COUNT_NS = 200_000_000
@@ -64,7 +66,8 @@ class Train:
         self._last_at = 0
         self._ref = 0
         self._period = float(NS)
-        self._gate = float(GATE_NS)
+        self._widest = float(GATE_NS)
+        self._gate = float(NARROW_NS)
         self._scatter = 0.0
         self._base: deque[tuple[int, int]] = deque(maxlen=BASE)
         self._others = 0
@@ -104,7 +107,8 @@ class Train:
         self._last_at = at
         # Phase follows by a quarter of the error: one outlier must not carry the gate away. After a gap the pulse knows better.
         self._ref += round(k * period + (0.25 if k <= 8 else 1.0) * err)
-        self._scatter += (min(abs(err), 5e6) - self._scatter) * 0.0625
+        self._scatter = scatter = self._scatter + (min(abs(err), 5e6) - self._scatter) * 0.0625
+        self._gate = min(self._widest, max(NARROW_NS, 10 * scatter))
         n0, ref0 = self._base[0]
         self._period = (self._ref - ref0) / (self._n - n0)
         self._base.append((self._n, self._ref))
@@ -127,7 +131,8 @@ class Train:
         """How far off the rate may be during a gap, fractional."""
         span = self._ref - self._base[0][1]
         wander = WANDER if abs(self.rate - 1) < 3e-4 else WANDER_RESONATOR
-        return 4 * self._scatter / max(span, self._period) + wander
+        scatter = max(self._scatter, 1e6 / len(self._base))  # a few pulses that agree well may do so by luck
+        return 4 * scatter / max(span, self._period) + wander
 
     # ---- starting, and starting again ----------------------------------------------------------------------------------------
 
@@ -157,12 +162,13 @@ class Train:
         self.edge = last.edge
         self.rate_hz, self.interval_s = found.rate_hz, found.interval_ns / NS
         self._period, self.rate = found.period_ns, found.period_ns / NS
-        self._gate = min(GATE_NS, 0.1 * found.period_ns)
+        self._widest = min(GATE_NS, 0.1 * found.period_ns)
         self._n, self._last_at, self._ref = start + found.members[-1][1], last.at, last.at
         base = [(start + number, held[i].at) for i, number in found.members]
         self._base = deque(base, maxlen=BASE)
         off = [abs(b - a - (nb - na) * self._period) for (na, a), (nb, b) in itertools.pairwise(base)]
         self._scatter = max(100_000.0, sum(off) / len(off))
+        self._gate = min(self._widest, max(NARROW_NS, 10 * self._scatter))
         self._extra, self._others = (0, 0.0, 0), 0
         out: list[Pulse | Rejected] = [
             Pulse(e.at, start + numbers[i], e, self._run) if i in numbers else Rejected(e.at, "pps", "rogue-pulse")
@@ -178,16 +184,14 @@ class Train:
         if 0 < since < 1:
             self.width_s = since
         self._others += 1
-        if self._others > SHIFT:  # ours has gone silent: look for a train again, on whichever edge comes
-            return [*self._let_go(), Rejected(edge.at, "pps", "wrong-edge")]
-        return [Rejected(edge.at, "pps", "wrong-edge")]
+        silent = self._others > SHIFT  # then look for a train again, on whichever edge comes
+        return [*(self._let_go() if silent else ()), Rejected(edge.at, "pps", "wrong-edge")]
 
     def _let_go(self) -> list[Pulse | Rejected]:
-        out: list[Pulse | Rejected] = [Rejected(e.at, "pps", "rogue-pulse") for e in self._strays]
-        self._strays.clear()
+        out, self._strays = self._strays, []
         self.edge = None
         self._extra = (0, 0.0, 0)
-        return out
+        return [Rejected(e.at, "pps", "rogue-pulse") for e in out]
 
     def _stray(self, edge: PpsEdge, lost: bool) -> list[Pulse | Rejected]:
         """Hold an edge that is not on our raster; `lost`: ours can't come back (clock went backwards, gap too long to count)."""

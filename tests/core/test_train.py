@@ -263,3 +263,18 @@ def test_no_sequence_of_edges_raises() -> None:
             edges.append(PpsEdge(RawNs(at), UnixNs(0), rng.choice(("assert", "assert", "clear"))))
         _, found, _ = feed(edges)
         assert len({p.n for p in found}) == len(found)
+
+
+def test_a_rogue_just_before_a_pulse_does_not_take_its_place() -> None:
+    edges = [e for s in range(120) for e in ([edge(s, -0.0105, seq=-1), edge(s)] if s % 10 == 5 else [edge(s)])]
+    train, found, reasons = feed(edges)
+    assert (len(found), reasons, train.restarts) == (120, {"rogue-pulse": 12}, 0)
+    assert wrongly_numbered(found) == []
+
+
+def test_stamps_that_scatter_by_milliseconds_widen_the_gate() -> None:
+    rng = random.Random(5)
+    train, found, reasons = feed([edge(s, rng.gauss(0, 4e-3)) for s in range(600)])
+    assert train.restarts == 0
+    assert len(found) > 595
+    assert wrongly_numbered(found) == []
