@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
 from gpstime.model import Epoch
 from gpstime.times import DAY_S, NS, RawNs, UtcTime
@@ -14,11 +13,11 @@ PIVOT = 80
 """Two-digit years: 80..99 are 19yy (GPS began in 1980, and receivers without a date say 1980), the others 20yy."""
 
 _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
-_LAST_MINUTE_NS = DAY_NS - 60 * NS
+_LASTMINUTE_NS = DAY_NS - 60 * NS
 _TWO = {b"%02d" % n: n for n in range(100)}
-_MINUTE_NS = {b"%02d%02d" % divmod(n, 60): n * 60 * NS for n in range(1440)}
-_SECOND_NS = {b"%02d%b" % (n, zeros): n * NS for n in range(60) for zeros in (b"", b".0", b".00", b".000")}
-"""What nearly every time of day ends with; the rest goes through `_odd_second`."""
+MINUTE_NS = {b"%02d%02d" % divmod(n, 60): n * 60 * NS for n in range(1440)}
+SECOND_NS = {b"%02d%b" % (n, zeros): n * NS for n in range(60) for zeros in (b"", b".0", b".00", b".000")}
+"""What nearly every time of day begins and ends with; other seconds go through `_odd_second`."""
 
 
 def time_of_day(field: bytes) -> int:
@@ -27,8 +26,8 @@ def time_of_day(field: bytes) -> int:
     23:59:60 is a time, with its fraction up to 86 401 s; no other :60 is.
     """
     try:
-        minute = _MINUTE_NS[field[:4]]
-        second = _SECOND_NS.get(field[4:])
+        minute = MINUTE_NS[field[:4]]
+        second = SECOND_NS.get(field[4:])
         return minute + (_odd_second(field[4:], minute) if second is None else second)
     except KeyError:
         return -1
@@ -37,7 +36,7 @@ def time_of_day(field: bytes) -> int:
 def _odd_second(field: bytes, minute: int) -> int:
     """ns of `ss[.f+]` within the minute that begins at `minute`; KeyError if it is none."""
     second, point, fraction = _TWO[field[:2]], field[2:3], field[3:]
-    last = 60 if minute == _LAST_MINUTE_NS else 59
+    last = 60 if minute == _LASTMINUTE_NS else 59
     if second > last or point not in (b"", b".") or (point and not fraction.isdigit()):
         raise KeyError(field)
     return second * NS + (int(fraction[:9].ljust(9, b"0")) if point else 0)
@@ -58,10 +57,13 @@ def day_of_ddmmyy(field: bytes) -> int | None:
 
 
 # A frozen dataclass sets field by field through object.__setattr__, which would take a third of the whole parse. The same slots set
-# plainly, and then given the frozen class, are the same object. A field added to the model fails at the first sentence, loudly.
+# plainly, and then given the frozen class (`draft.__class__ = Epoch`), are the same object in a third of the time. A field added to
+# the model fails at the first sentence, loudly.
 
 
-class _UtcDraft:
+class UtcDraft:
+    """A `UtcTime` before it is frozen."""
+
     __slots__ = UtcTime.__slots__
 
     def __init__(self, day: int, ns_of_day: int) -> None:
@@ -69,7 +71,9 @@ class _UtcDraft:
         self.ns_of_day = ns_of_day
 
 
-class _EpochDraft:
+class EpochDraft:
+    """An `Epoch` before it is frozen."""
+
     __slots__ = Epoch.__slots__
 
     def __init__(
@@ -82,17 +86,3 @@ class _EpochDraft:
         self.sentence = sentence
         self.dated = dated
         self.fix = fix
-
-
-def quick_utc(day: int, ns_of_day: int) -> UtcTime:
-    """`UtcTime(day, ns_of_day)`, in half the time."""
-    draft: Any = _UtcDraft(day, ns_of_day)
-    draft.__class__ = UtcTime
-    return draft  # type: ignore[no-any-return]
-
-
-def quick_epoch(at: RawNs, burst_at: RawNs, second: UtcTime, valid: bool, sentence: str, dated: bool, fix: bool | None) -> Epoch:
-    """`Epoch(…)`, in a third of the time."""
-    draft: Any = _EpochDraft(at, burst_at, second, valid, sentence, dated, fix)
-    draft.__class__ = Epoch
-    return draft  # type: ignore[no-any-return]

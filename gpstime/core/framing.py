@@ -81,15 +81,19 @@ class Framer(Generic[Mark]):
             portion = self._resume(portion)
         self.begun = first
         frames: list[Frame[Mark]] = []
+        add = frames.append
+        noisy = self._noise_bytes > 0
         parts = _FRAME.split(portion)  # rest, body, checksum, rest, body, checksum, …, rest
         pieces = iter(parts)
         for rest, body, check in zip(pieces, pieces, pieces, strict=False):
             if rest != b"\r\n" and rest not in _QUIET:
                 self._leftover(rest, first, mark, frames, ended=True)
+                noisy = True
                 if first is not mark:
                     first = self.begun = mark
-            if self._noise_bytes:
+            if noisy:
                 self._end_noise(frames)
+                noisy = False
             x = _from_bytes(body, "little")  # as in xor(): a call would cost a tenth of the whole
             x ^= x >> 512
             x ^= x >> 256
@@ -98,9 +102,9 @@ class Framer(Generic[Mark]):
             x ^= x >> 32
             x ^= x >> 16
             if (x ^ x >> 8) & 0xFF ^ _CHECK[check] == body[0]:  # the start byte, not part of the checksum, is in both sides
-                frames.append(body)
+                add(body)
             else:
-                frames.append(("bad-checksum", body + b"*" + check, first))
+                add(("bad-checksum", body + b"*" + check, first))
                 if first is not mark:
                     self.begun = mark
             first = mark

@@ -11,9 +11,9 @@ midnight).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from gpstime.core.fields import DAY_NS, day_of, day_of_ddmmyy, quick_epoch, quick_utc, time_of_day
+from gpstime.core.fields import DAY_NS, MINUTE_NS, SECOND_NS, EpochDraft, UtcDraft, day_of, day_of_ddmmyy, time_of_day
 from gpstime.core.framing import Frame, Framer, whole
 from gpstime.core.pace import Burst, Pace
 from gpstime.model import Epoch, Rejected
@@ -66,6 +66,8 @@ class Nmea:
         self._kinds: dict[bytes, _Kind] = {}
         self._other = _Kind("other", "other", None)
         self._dated: UtcTime | None = None
+        self._time_field = b""
+        self._time_ns = -1
         self._date_field = b""
         self._date_day: int | None = None
 
@@ -118,8 +120,13 @@ class Nmea:
                 continue
             second, valid, dated, fix = said
             if burst.time_ns != second.ns_of_day:
-                burst.tell(at, second.ns_of_day)
-            results.append(quick_epoch(at, burst.at, second, valid, kind.address, dated, fix))
+                if at == burst.at:
+                    burst.time_ns = second.ns_of_day
+                else:
+                    burst.tell(at, second.ns_of_day)
+            epoch: Any = EpochDraft(at, burst.at, second, valid, kind.address, dated, fix)
+            epoch.__class__ = Epoch
+            results.append(epoch)
         return results
 
     def _meet(self, frame: bytes) -> _Kind:
@@ -143,7 +150,7 @@ class Nmea:
         """The second of hhmmss and ddmmyy, kept as the last dated one."""
         if not (time and date):
             return "no-date" if time else "no-time"
-        ns = time_of_day(time)
+        ns = self._time_ns if time == self._time_field else self._new_time(time)
         if ns < 0:
             return "bad-time"
         if date != self._date_field:  # the same all day long
@@ -151,14 +158,27 @@ class Nmea:
         day = self._date_day
         if day is None:
             return "bad-date"
-        self._dated = second = quick_utc(day, ns)
-        return second
+        last = self._dated
+        if last is None or last.ns_of_day != ns or last.day != day:
+            second: Any = UtcDraft(day, ns)
+            second.__class__ = UtcTime
+            self._dated = last = second
+        return last
+
+    def _new_time(self, time: bytes) -> int:
+        """The time of day of a field that is not the last one's: the sentences of one second all have the same."""
+        self._time_field = time
+        try:
+            self._time_ns = ns = MINUTE_NS[time[:4]] + SECOND_NS[time[4:]]
+        except KeyError:
+            self._time_ns = ns = time_of_day(time)
+        return ns
 
     def _undated(self, time: bytes, fix: bool | None) -> _Said:
         """The second of hhmmss on the day that brings it nearest to the last dated one."""
         if not time:
             return "no-time"
-        ns = time_of_day(time)
+        ns = self._time_ns if time == self._time_field else self._new_time(time)
         if ns < 0:
             return "bad-time"
         last = self._dated
@@ -167,7 +187,7 @@ class Nmea:
         ahead = ns - last.ns_of_day
         if not ahead:
             return last, False, False, fix
-        return quick_utc(last.day - (2 * ahead > DAY_NS) + (2 * ahead < -DAY_NS), ns), False, False, fix
+        return UtcTime(last.day - (2 * ahead > DAY_NS) + (2 * ahead < -DAY_NS), ns), False, False, fix
 
     def _rmc(self, fields: list[bytes]) -> _Said:
         if len(fields) < 10:
@@ -186,13 +206,13 @@ class Nmea:
         time, day, month, year = fields[1:5]
         if not (time and day and month and year):
             return "no-date" if time else "no-time"
-        ns = time_of_day(time)
+        ns = self._time_ns if time == self._time_field else self._new_time(time)
         if ns < 0:
             return "bad-time"
         days = day_of(day, month, int(year)) if len(year) == 4 and year.isdigit() else None
         if days is None:
             return "bad-date"
-        self._dated = second = quick_utc(days, ns)
+        self._dated = second = UtcTime(days, ns)
         return second, False, True, None
 
     def _pubx(self, fields: list[bytes]) -> _Said:

@@ -7,7 +7,6 @@ import dataclasses
 import pytest
 from nmea_lines import content, feed, line, reasons, rmc
 
-from gpstime.core.fields import quick_epoch, quick_utc
 from gpstime.core.nmea import Nmea
 from gpstime.model import Epoch, Rejected
 from gpstime.times import NS, RawNs, UtcTime
@@ -304,14 +303,16 @@ def test_good_sentences_go_to_the_hook_as_they_came():
     assert heard == [(rmc().strip(), 7), (line("AIVDM,1", start=b"!").strip(), 9)]
 
 
-def test_values_made_quickly_are_the_frozen_values_of_the_model():
-    second = quick_utc(20_000, 5)
-    epoch = quick_epoch(RawNs(1), RawNs(2), second, True, "GNRMC", False, None)
-    assert type(second) is UtcTime
+def test_what_comes_out_are_the_frozen_values_of_the_model():
+    """The parser makes them by a shorter way than their constructor."""
+    epoch = only(rmc())
+    made = Epoch(RawNs(0), RawNs(0), UtcTime.civil(2026, 3, 23, 12), True, "GNRMC", True, True)
     assert type(epoch) is Epoch
-    assert epoch == Epoch(RawNs(1), RawNs(2), UtcTime(20_000, 5), True, "GNRMC", False, None)
-    assert hash(epoch) == hash(Epoch(RawNs(1), RawNs(2), UtcTime(20_000, 5), True, "GNRMC", False, None))
+    assert type(epoch.second) is UtcTime
+    assert (epoch, hash(epoch), repr(epoch)) == (made, hash(made), repr(made))
     with pytest.raises(dataclasses.FrozenInstanceError):
         epoch.valid = False
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        epoch.second.day = 1
     assert dataclasses.replace(epoch, valid=False).valid is False
     assert content([epoch])[0][1] is True
