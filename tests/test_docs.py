@@ -8,10 +8,10 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from readme_examples import README, examples, run, shown_is_real
 
 import gpstime
 from gpstime.app.measure import Measurement
@@ -155,35 +155,12 @@ def test_the_name_clash_is_told_plainly() -> None:
     assert re.search(r"same\s+import\s+name", readme)
 
 
-def examples(text: str) -> Iterator[tuple[str, str]]:
-    """(command line, output shown) for each `$` line of the console blocks."""
-    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
-        for example in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = example.partition("\n")
-            yield command, output
-
-
-def shown_is_real(shown: str, real: str) -> bool:
-    """True if the real output is what is shown; a line of three dots stands for any lines.
-
-    Decimals may differ by a few of the last place shown: another machine's logarithm may round another way.
-    """
-    decimal = r"\d+\.\d+"
-    parts = [re.sub(r"\d+\\\.\d+", lambda _: f"({decimal})", re.escape(part)) for part in shown.split("...\n")]
-    found = re.fullmatch(r"(?:.*\n)*".join(parts), real)
-    if not found:
-        return False
-    pairs = list(zip(re.findall(decimal, shown), found.groups(), strict=True))
-    return all(abs(float(a) - float(b)) <= 3.1 * 10.0 ** -len(a.split(".")[1]) for a, b in pairs)
-
-
 def test_readme_examples_are_real(tmp_path: Path) -> None:
-    ran = list(examples((ROOT / "README.md").read_text(encoding="utf-8")))
+    ran = list(examples(README.read_text(encoding="utf-8")))
     assert {command.split()[1] for command, _ in ran} == {"measure", "nmea", "sim"}
     for command, shown in ran:
-        program = [sys.executable, "-c", "import sys; from gpstime.cli import main; sys.exit(main())", *command.split()[1:]]
-        done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert shown_is_real(shown, done.stdout), f"$ {command}\n{done.stdout}"
+        done = run(command, tmp_path)
+        assert shown_is_real(shown, done.stdout), f"python tests/readme_examples.py mends this: $ {command}\n{done.stdout}"
         assert done.returncode == 0, done.stderr
 
 
