@@ -41,6 +41,8 @@ class Measurement:
     simulated: bool = False
     notes: tuple[str, ...] = ()
     seconds_to_target: float | None = None
+    walk_seen: bool = False
+    """The random walk of the frequency shows in the data; otherwise `drift.walk_fm` is only what can't be excluded."""
     interrupted: bool = False
 
 
@@ -111,5 +113,6 @@ def measure(
         simulated=simulated,
         notes=tuple(getattr(world, "notes", ())),
         seconds_to_target=None if drift is None else engine.drift.time_to(TARGET_PPB),
+        walk_seen=engine.drift.noise_found().walk_seen,
         interrupted=interrupt.interrupted,
     )

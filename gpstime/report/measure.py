@@ -48,6 +48,15 @@ def _number(v: float | None, digits: int = 4) -> float | None:
     return None if v is None or not math.isfinite(v) else round(v, digits)
 
 
+def _below(v: float) -> float:
+    """An interval is rounded outwards: what it contains it still contains."""
+    return math.floor(v * 1e4) / 1e4
+
+
+def _above(v: float) -> float:
+    return math.ceil(v * 1e4) / 1e4
+
+
 def _why(m: Measurement) -> str:
     """All that a reader of the object alone should know: the status, the label where it is not ok, the assumption made."""
     parts = (m.why, m.label_why if m.label is not Label.OK else "", m.assumption)
@@ -64,11 +73,11 @@ def as_object(m: Measurement) -> dict[str, Any]:
     return {
         "file": m.file,
         "freq_ppb": None if d is None else _number(d.freq_ppb),
-        "freq_lo_ppb": None if d is None else _number(d.freq_lo_ppb),
-        "freq_hi_ppb": None if d is None else _number(d.freq_hi_ppb),
+        "freq_lo_ppb": None if d is None else _below(d.freq_lo_ppb),
+        "freq_hi_ppb": None if d is None else _above(d.freq_hi_ppb),
         "mean_freq_ppb": None if d is None else _number(d.mean_ppb),
-        "mean_freq_lo_ppb": None if d is None else _number(d.mean_lo_ppb),
-        "mean_freq_hi_ppb": None if d is None else _number(d.mean_hi_ppb),
+        "mean_freq_lo_ppb": None if d is None else _below(d.mean_lo_ppb),
+        "mean_freq_hi_ppb": None if d is None else _above(d.mean_hi_ppb),
         "n": None if m.status == "unreadable" else m.n,
         "span_s": _number(m.span_s, 3),
         "label": None if m.status == "unreadable" else m.label.value,
@@ -86,6 +95,7 @@ def as_object(m: Measurement) -> dict[str, Any]:
         "pulse_noise_ns": None if d is None else _number(d.white_pm_ns),
         "white_fm": None if d is None else d.white_fm,
         "walk_fm": None if d is None else d.walk_fm,
+        "walk_seen": None if d is None else m.walk_seen,
         "seconds_to_10_ppb": _number(m.seconds_to_target, 0),
     }
 
@@ -130,14 +140,21 @@ def _per_day(ppb: float) -> str:
     return f"{seconds:+.{min(max(places, 0), 9)}f}"
 
 
-def _noise(d: Drift) -> str:
-    walk = (
-        "no wander seen"
-        if d.walk_fm <= 0
-        else f"random walk {d.walk_fm:.1e} per root second ({d.walk_fm * 60e9:.2g} ppb in an hour)"
-    )
-    white = "none seen" if d.white_fm <= 0 else f"{d.white_fm:.1e} at 1 s"
-    return f"pulse {say_time(d.white_pm_ns * 1e-9)} RMS; white frequency noise {white}; {walk}"
+def _rate(ppb: float) -> str:
+    return f"{ppb:.2g} ppb" if ppb < 99.5 else f"{ppb / 1000:.2g} ppm"
+
+
+def _noise(m: Measurement, d: Drift) -> list[str]:
+    """The levels found, in words: each with what it does to a measurement."""
+    white = f"white frequency noise {d.white_fm:.1e} at 1 s" if d.white_fm > 0 else "no white frequency noise seen"
+    hour = _rate(d.walk_fm * 1e9 * math.sqrt(HOUR_S))  # a random walk grows with the root of time
+    if m.walk_seen:
+        walk = f"the frequency wanders by about {hour} in an hour (random walk {d.walk_fm:.1e} per root second)"
+    elif d.walk_fm > 0:
+        walk = f"no wander of the frequency seen; up to {hour} in an hour can't be excluded yet"
+    else:
+        walk = "the frequency is taken not to wander (declared white)"
+    return [f"pulse noise {say_time(d.white_pm_ns * 1e-9)}, {white}", walk]
 
 
 def _to_target(m: Measurement) -> str:
@@ -173,7 +190,7 @@ def as_text(m: Measurement) -> str:
         rows.append(("", f"{_per_day(d.freq_ppb)} seconds per day"))
         if m.status != "steered":
             rows.append(("uncorrected", f"{cost(d, HOUR_S)} off after an hour, {cost(d, DAY_S)} after a day"))
-        rows.append(("noise", _noise(d)))
+        rows += zip(("noise", ""), _noise(m, d), strict=True)
         if _to_target(m):
             rows.append(("±0.01 ppm", _to_target(m)))
     if m.status != "unreadable":

@@ -99,7 +99,7 @@ def test_the_report_for_people(ran, hour):
         "seconds per day",
         "after an hour",
         "after a day",
-        "random walk",
+        "wander",
         "duplicate-pulse",
         "second",
         "±0.01 ppm",

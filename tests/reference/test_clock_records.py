@@ -135,9 +135,10 @@ def test_the_written_values_are_what_the_records_show(name, shared_data):
 @pytest.mark.parametrize("name", RECORDS)
 def test_the_mean_is_the_records(name, measured, shared_data):
     o, expected = measured(name), RECORDS[name].mean(shared_data)
-    assert o["mean_freq_lo_ppb"] <= expected <= o["mean_freq_hi_ppb"]
-    # and the interval is no excuse: the ends are known to a few tens of us over hours
-    assert o["mean_freq_ppb"] == pytest.approx(expected, abs=2 + 1e-6 * abs(expected))
+    # 0.001 ppb: the stamps made from a column have no noise but the ns, which no estimator of a real clock may count on
+    assert o["mean_freq_lo_ppb"] - 1e-3 <= expected <= o["mean_freq_hi_ppb"] + 1e-3
+    # and the interval is no excuse
+    assert o["mean_freq_ppb"] == pytest.approx(expected, abs=0.05)
 
 
 @pytest.mark.parametrize("name", [name for name, record in RECORDS.items() if record.end is not None])
