@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import sys
 import textwrap
 from typing import Any
@@ -233,6 +234,7 @@ class Live:
         d = engine.drift.estimate(offset.at)
         frequency = "measuring" if d is None else ppm(d.freq_ppb, d.freq_lo_ppb, d.freq_hi_ppb).partition(" (")[0]
         line = f"{say_duration(n)}: {frequency}; second {engine.pairing.label.value}; {engine.rejected.total()} rejected"
+        line = line[: shutil.get_terminal_size().columns - 1]  # a line that wraps can't be overwritten
         print("\r" + line.ljust(self._width), end="", file=sys.stderr, flush=True)
         self._width = len(line)
 
