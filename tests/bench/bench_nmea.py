@@ -1,8 +1,8 @@
 """NMEA sentences a second, every checksum verified: ours, from bytes to epochs, against `pynmea2.parse(line, check=True)`.
 
-The two take turns on the same made-up stream (seeded), and the best of several rounds counts: the others were disturbed. pynmea2
-is given whole decoded lines for nothing, and does not look at their fields; ours finds the sentences in portions of 4 KiB. The bound
-of 1.8 holds for what receivers send: the default output of a u-blox M8, and a stream that is mostly RMC.
+The two take turns on the same made-up stream (seeded), and the best of several rounds counts: the others were disturbed.
+pynmea2 is given whole decoded lines for nothing, and does not look at their fields; ours finds the sentences in portions of 4
+KiB. The bound of 1.8 holds for what receivers send: the default output of a u-blox M8, and a stream that is mostly RMC.
 """
 
 from __future__ import annotations
