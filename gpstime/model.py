@@ -210,12 +210,16 @@ class Label(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class LabelChange:
-    """The mode of the pairing changed, and why in a sentence for people."""
+    """The mode of the pairing changed, and why in a sentence for people.
+
+    `withdrawn`: something contradicted the label, so the seconds named so far are in doubt too: do not go on reporting them.
+    """
 
     at: RawNs
     old: Label
     new: Label
     why: str
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True)

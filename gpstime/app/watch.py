@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
-from gpstime.model import Applied, Event, Finding, Kind, Offset, PpsEdge
+from gpstime.model import Applied, Event, Finding, Kind, LabelChange, Offset, PpsEdge
 from gpstime.times import NS, RawNs, UtcTime
 
 BLOCK = 16
@@ -88,6 +88,8 @@ class Watch:
             self._correction_ppb = value.freq_ppb
             self.corrections += 1
             self.steerer = value.by or self.steerer
+        elif isinstance(value, LabelChange) and value.withdrawn:
+            self.first_labelled = self.last_labelled = None
 
     def _push(self, at: int) -> None:
         if self._correction_ppb is not None:

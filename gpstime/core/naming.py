@@ -107,8 +107,8 @@ class Naming:
         if support.median < EARLY:
             return self._withdraw(at, [])
         if not self.sure and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
-            self._burnt = True
-            return self._say(Label.AMBIGUOUS, at, words.split(support))
+            self._burnt = self.doubted = True
+            return self._say(Label.AMBIGUOUS, at, words.split(support), withdrawn=True)
         return []
 
     def _withdraw(self, at: RawNs, lags: list[float]) -> list[LabelChange | Rejected]:
@@ -117,7 +117,7 @@ class Naming:
         self._prior = support
         self._rough = self.doubted = True
         self._relearn(lags)
-        return self._say(Label.AMBIGUOUS, at, words.withdrawn(support, lags))
+        return self._say(Label.AMBIGUOUS, at, words.withdrawn(support, lags), withdrawn=True)
 
     def check(self, at: RawNs, step_ns: int) -> list[LabelChange | Rejected]:
         """The system clock jumped as after a sleep, in which the raw clock stands still: wait for a burst that fits the label."""
@@ -158,12 +158,12 @@ class Naming:
             self.assumption = ""
         elif opinion.verdict is Verdict.DOUBTS:
             self.doubted = True
-            return self._say(Label.AMBIGUOUS, at, words.doubted(opinion, self.lags.support()))
+            return self._say(Label.AMBIGUOUS, at, words.doubted(opinion, self.lags.support()), withdrawn=True)
         return []
 
-    def _say(self, label: Label, at: RawNs, why: str) -> list[LabelChange | Rejected]:
+    def _say(self, label: Label, at: RawNs, why: str, withdrawn: bool = False) -> list[LabelChange | Rejected]:
         old, self.label, self.why = self.label, label, why
-        return [LabelChange(at, old, label, why)] if label is not old else []
+        return [LabelChange(at, old, label, why, withdrawn)] if label is not old else []
 
     # ---- learning ------------------------------------------------------------------------------------------------------------
 

@@ -72,6 +72,7 @@ def test_an_rtc_heard_late_withdraws_a_label_that_was_an_assumption() -> None:
     out = run(merged([edge(s) for s in range(120)], said, [rtc(60)]))
     assert [change.new for change in out.changes] == [Label.OK, Label.AMBIGUOUS]
     assert out.pairing.doubted
+    assert [change.withdrawn for change in out.changes] == [False, True]
 
 
 def test_an_rtc_that_agreed_once_may_drift_away_later() -> None:

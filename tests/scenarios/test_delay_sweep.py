@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from gpstime.app.watch import Watch
 from gpstime.core.engine import Engine
 from gpstime.core.leap import newest
-from gpstime.model import Label, Offset
+from gpstime.model import Label, LabelChange, Offset
 from gpstime.sim.rtc import SimRtc
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
@@ -30,7 +31,7 @@ LEAP = newest([])
 
 @dataclass
 class Night:
-    """One run: how it ended, and every label that was not the truth."""
+    """One run: how it ended, the labels that stand, and those of them that are not the truth."""
 
     label: Label
     why: str
@@ -41,7 +42,13 @@ class Night:
 
 def night(scenario: Scenario) -> Night:
     world, engine = SimWorld(scenario), Engine(LEAP)
-    labels = [f for event in world.events() for f in engine.on(event)[0] if isinstance(f, Offset) and f.second is not None]
+    labels: list[Offset] = []
+    for event in world.events():
+        for found in engine.on(event)[0]:
+            if isinstance(found, LabelChange) and found.withdrawn:
+                labels.clear()
+            elif isinstance(found, Offset) and found.second is not None:
+                labels.append(found)
     pairing = engine.pairing
     out = Night(pairing.label, pairing.why, pairing.assumption, len(labels))
     for offset in labels:
@@ -167,3 +174,17 @@ def test_a_pulse_every_other_second_is_named_right() -> None:
     out = faulty("pulse-rate:hz=0.5")
     assert (out.label, out.wrong) == (Label.OK, [])
     assert out.named > 180
+
+
+def test_what_was_named_before_a_label_was_withdrawn_is_not_reported() -> None:
+    """The RTC is heard after the first labels were given, and says that they are a second off."""
+    world, engine, watch = SimWorld(replace(roof(1200, "l76", 9600), rtc=SimRtc(every_s=64))), Engine(LEAP), Watch()
+    named_first = None
+    for event in world.events():
+        for found in engine.on(event)[0]:
+            watch(found)
+            named_first = named_first or watch.first_labelled
+    assert engine.pairing.label is Label.AMBIGUOUS
+    assert named_first is not None
+    assert watch.first_labelled is None
+    assert watch.last_labelled is None
