@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "__main__": {"cli"},
 }
 ARRAYS_IN = {"analysis", "report"}
+CLOCKS_IN = {"drivers"}
 HEAVY = {"numpy", "numba", "pynmea2", "serial", "smbus2", "zstandard", "hypothesis", "pytest"}
 TOUCHING = {
     *(
@@ -116,6 +117,8 @@ def breaches(root: Path) -> list[str]:
                 found.append(f"{module}:{line}: imports {name}, which is no part of the package")
             elif top in {"numpy", "numba"} and room not in ARRAYS_IN:
                 found.append(f"{module}:{line}: {top} outside of {sorted(ARRAYS_IN)}")
+            elif top == "time" and room not in CLOCKS_IN:
+                found.append(f"{module}:{line}: {room} imports time, and only drivers read clocks")
             elif pure and top not in sys.stdlib_module_names:
                 found.append(f"{module}:{line}: {room} imports {top}, not of the standard library")
             elif pure and top in TOUCHING:
@@ -132,6 +135,17 @@ def touching_calls(tree: ast.Module) -> Iterator[ast.Call]:
             or (isinstance(node.func, ast.Attribute) and node.func.attr in CLOCK_METHODS)
         ):
             yield node
+
+
+def clock_readers(root: Path) -> list[str]:
+    """Tests that sleep or ask what time it is."""
+    found = []
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        clocks = [line for name, line in imports("tests", tree, is_package=False) if name.split(".")[0] == "time"]
+        asked = [call.lineno for call in touching_calls(tree) if isinstance(call.func, ast.Attribute)]
+        found.extend(f"{path.relative_to(root)}:{line}" for line in clocks + asked)
+    return found
 
 
 def heavy_at_import(root: Path) -> set[str]:
@@ -162,6 +176,10 @@ def test_nothing_heavy_at_import() -> None:
     assert heavy_at_import(ROOT) == set()
 
 
+def test_no_test_sleeps_or_asks_the_time() -> None:
+    assert clock_readers(ROOT) == []
+
+
 # ---- controls: the guard can fail --------------------------------------------------------------------------------------------
 
 
@@ -184,7 +202,8 @@ def fake_tree(tmp_path: Path, where: str, text: str) -> Path:
         ("core/__init__.py", "from ..sim import world", "core imports gpstime.sim"),
         ("core/a.py", "import numpy as np", "numpy outside"),
         ("core/a.py", "import pynmea2", "not of the standard library"),
-        ("core/a.py", "import time", "reaches outside"),
+        ("core/a.py", "import time", "only drivers read clocks"),
+        ("app/a.py", "from time import sleep", "only drivers read clocks"),
         ("core/a.py", "from random import gauss", "reaches outside"),
         ("core/a.py", "import os.path", "reaches outside"),
         ("core/a.py", "import datetime\nx = datetime.datetime.now()", "calls datetime.datetime.now"),
@@ -215,7 +234,8 @@ def test_the_guard_finds(tmp_path: Path, where: str, text: str, told: str) -> No
         ("report/a.py", "import numpy\nfrom gpstime.app.measure import Result"),
         ("analysis/a.py", "import numpy"),
         ("cli.py", "import sys\nfrom gpstime.app import measure\nfrom gpstime.report import measure as m"),
-        ("app/a.py", "import time, pynmea2\nfrom gpstime.sim.world import SimWorld"),
+        ("drivers/a.py", "import time\nfrom gpstime.core import nmea"),
+        ("app/a.py", "import os, pynmea2\nfrom gpstime.sim.world import SimWorld"),
     ],
 )
 def test_the_guard_lets_pass(tmp_path: Path, where: str, text: str) -> None:
@@ -225,3 +245,11 @@ def test_the_guard_lets_pass(tmp_path: Path, where: str, text: str) -> None:
 def test_the_guard_finds_a_heavy_import(tmp_path: Path) -> None:
     assert heavy_at_import(fake_tree(tmp_path, "app/talk.py", "import pynmea2")) == {"pynmea2"}
     assert heavy_at_import(fake_tree(tmp_path, "app/talk.py", "def f():\n    import pynmea2")) == set()
+
+
+def test_the_guard_finds_a_test_that_asks_the_time(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    path = tmp_path / "tests" / "test_a.py"
+    for text in ("from time import sleep", "import time", "import datetime\nx = datetime.date.today()"):
+        path.write_text(text)
+        assert len(clock_readers(tmp_path)) == 1
