@@ -136,7 +136,7 @@ class Nmea:
         parser: _Parser | None = None
         if address.startswith("P"):  # proprietary: $PGRMC is Garmin's sensor configuration, not an RMC
             parser = self._pubx if address == "PUBX" else None
-        elif len(address) == 5:
+        elif len(address) == 5 and address.isascii() and address.isalnum() and address.isupper():
             name = address[2:]
             parser = self._parsers.get(name) if frame.startswith(b"$") else None
         kind = _Kind(address, name, parser)

@@ -98,6 +98,11 @@ def test_gll_has_a_status_and_a_mode(tail, fix):
     assert feed(rmc() + line(f"GPGLL,4404.1,N,12118.8,W,120000.00,{tail}"))[1].fix is fix
 
 
+@pytest.mark.parametrize("address", ["gnRMC", "gprmc", "G\xb5RMC", 'G"RMC', "GRMC", "GPRMCX", "GP RMC"])
+def test_an_address_that_is_none_is_not_read(address):
+    assert feed(line(f"{address},120000.00,A,4404.1,N,12118.8,W,0.1,,230326,,,A")) == []
+
+
 def test_garmins_pgrmc_is_no_rmc():
     nmea = Nmea()
     assert nmea.feed(line("PGRMC,A,163.5,100,6378137.000,298.257223563,0.0,0.0,0.0,A,3,1,2,4,30"), RawNs(0)) == []

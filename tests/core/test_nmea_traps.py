@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime
 import io
-from itertools import pairwise
 
 import pynmea2
 import pytest
 from nmea_lines import feed, line, reasons, rmc
 
+from gpstime.core.leap import BUILT_IN
 from gpstime.core.nmea import Nmea
-from gpstime.model import Epoch
-from gpstime.times import RawNs, UtcTime
+from gpstime.core.pairing import Pairing
+from gpstime.core.train import Pulse
+from gpstime.model import Epoch, Label, PpsEdge, Rejected
+from gpstime.times import RawNs, UnixNs, UtcTime
 
 NOON = UtcTime.civil(2026, 3, 23, 12)
 
@@ -67,15 +69,27 @@ def test_a_line_cut_in_its_date_is_another_date():
 def test_two_flips_that_cancel_in_the_checksum():
     """120000 -> 130100, one bit of each digit: no parser can see it, the neighbouring seconds can.
 
-    The sentence says 13:01:00 and so do we. That it is not the second that follows is the pairing's business, which is why a label
-    needs consecutive seconds.
+    The sentence says 13:01:00 and so do we; that it is not the second that follows is the pairing's business.
     """
-    good = rmc("120000.00")
-    flipped = good.replace(b"120000", b"130100")
+    flipped = rmc("120000.00").replace(b"120000", b"130100")
     assert theirs(flipped).timestamp == datetime.time(13, 1, tzinfo=datetime.UTC)
-    epochs = feed(rmc("115958.00") + rmc("115959.00") + flipped + rmc("120001.00"))
-    seconds = [e.second.ns_of_day // 10**9 for e in epochs if isinstance(e, Epoch)]
-    assert [b - a for a, b in pairwise(seconds)] == [1, 3661, -3659]
+    assert ours(flipped).second == UtcTime.civil(2026, 3, 23, 13, 1)
+
+    nmea, pairing = Nmea(), Pairing(BUILT_IN.table)
+    rejected = []
+    for n in range(60):
+        pulse = n * 10**9
+        pairing.on_pulse(Pulse(RawNs(pulse), n, PpsEdge(RawNs(pulse), UnixNs(pulse))))
+        sentence = rmc(f"1159{n:02}.00")
+        if n == 40:
+            sentence = sentence.replace(b"115940", b"105840")  # bits of the hour and the minute
+            assert len(feed(sentence)) == 1
+            assert isinstance(ours(sentence), Epoch)
+        for epoch in nmea.feed(sentence, RawNs(pulse + 200_000_000)):
+            rejected += [f.reason for f in pairing.on_epoch(epoch) if isinstance(f, Rejected)]
+    assert rejected == ["not-continuous"]
+    assert pairing.label is Label.OK
+    assert pairing.second_of(40) == UtcTime.civil(2026, 3, 23, 11, 59, 40)
 
 
 def test_a_bad_line_drops_the_rest_of_the_batch():
