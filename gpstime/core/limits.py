@@ -22,6 +22,8 @@ NEAR = 0.7
 """How far (s) from the median a burst may be while learning."""
 LASTING = 60
 """Bursts in a row before a label is changed by a jump that lateness can't explain."""
+LEAP_ROW = 780
+"""The same where the leap second count may have changed: a receiver can be wrong about it for 12.5 minutes."""
 LEAP_MOST = 18
 """The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
 EARLY = -0.05

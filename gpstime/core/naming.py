@@ -19,6 +19,7 @@ from gpstime.core.limits import (
     FORGIVING,
     LASTING,
     LEAP_MOST,
+    LEAP_ROW,
     MOVE,
     NEAR,
     PATIENT,
@@ -204,12 +205,12 @@ class Naming:
             if self._row < PATIENT and self.label is Label.NONE:
                 return []
             self._rough = True
-            asked = [(w, self._sources.opinion(self.zero - w, self._raster.place)) for w in wholes[:2]]
-            whole = next((w for w, said in asked if said.verdict is Verdict.AGREES), None)
-            if whole is None or len(wholes) > 2 or self._fix.unspoken:
-                return self._say(ambiguous, at, words.split(support))
-        else:
-            whole = wholes[0]
+        # A second source picks between two seconds; and a label that was withdrawn may have been right, and the sentences late.
+        asked = [*([] if self._prior is None else [0]), *(wholes if len(wholes) <= 2 else [])]
+        picked = (w for w in asked if self._sources.opinion(self.zero - w, self._raster.place).verdict is Verdict.AGREES)
+        whole = next(picked, wholes[0] if len(wholes) == 1 else None)
+        if whole is None:
+            return self._say(ambiguous, at, words.split(support))
         opinion = self._sources.opinion(self.zero - whole, self._raster.place)
         agrees = opinion.verdict is Verdict.AGREES
         if opinion.verdict is Verdict.DOUBTS:
@@ -240,9 +241,8 @@ class Naming:
     def _may_change(self, whole: int, support: Support) -> bool:
         """After a withdrawn label: whether bursts alone may bring one that is `-whole` seconds from it."""
         assert self._prior is not None
-        if self._row < LASTING or whole == 1:
-            return False
-        if whole < 0:  # under the old label they came before their pulse: it was wrong
-            return True
         same = abs(support.median - whole - self._prior.median) < support.reach + self._prior.reach
-        return whole > LEAP_MOST or same
+        if same and abs(whole) <= LEAP_MOST:  # another name at the same delay: a leap second count, wrong before or wrong now
+            return self._row >= LEAP_ROW and whole != 1  # (one second later is also a reader that is one burst behind)
+        # Under the old label they come before their pulse, so it was wrong; or they name another day, which no lateness explains.
+        return self._row >= LASTING and (whole < 0 or whole > LEAP_MOST)

@@ -137,19 +137,34 @@ def test_a_wrong_sentence_at_the_very_start_does_no_harm() -> None:
     assert (out.label, out.wrong) == (Label.OK, [])
 
 
-@pytest.mark.parametrize("jump", [1, -1, 2, 19, 86_400])
-def test_sentences_that_go_on_contradicting_end_the_label(jump: int) -> None:
-    edges, said = plain(200)
-    said[60:] = [epoch(s, 0.3, second=second_named(s + jump)) for s in range(60, 200)]
+@pytest.mark.parametrize(
+    ("jump", "until"),
+    [(-1, None), (1, 780), (2, 780), (-3, 780), (18, 780), (19, 60), (-19, 60), (86_400, 60), (-86_400, 60)],
+)
+def test_sentences_that_go_on_contradicting_end_the_label(jump: int, until: int | None) -> None:
+    """Another day comes after a minute; up to 18 s may be a leap second count that is wrong now; 1 s later may just be late."""
+    edges, said = plain(1000)
+    said[60:] = [epoch(s, 0.3, second=second_named(s + jump)) for s in range(60, 1000)]
     out = run(merged(edges, said))
     assert out.changes[1].new is Label.AMBIGUOUS
     assert "Refusing" in out.changes[1].why
     assert out.changes[1].at < raw(66)
     assert out.pairing.doubted
-    if jump > 0:  # sentences before their pulse prove the old label wrong: a new one comes soon
-        assert out.label is Label.OK
-    elif jump == -1:  # late by a second, or pulses miscounted: no telling
+    if until is None:
         assert out.label is Label.AMBIGUOUS
+        assert "moved by 1 s" in out.pairing.why
+    else:
+        assert out.label is Label.OK
+        assert raw(60 + until - 2) < out.changes[2].at < raw(60 + until + 2)
+
+
+def test_a_delay_that_was_more_than_a_second_and_is_put_right_proves_the_old_label_wrong() -> None:
+    said = [epoch(s, 1.45 if s < 60 else 0.3) for s in range(200)]
+    out = run(merged([edge(s) for s in range(200)], said))
+    assert out.wrong
+    assert out.label is Label.OK
+    assert out.last_is_right()
+    assert out.pairing.doubted
 
 
 def test_a_backlog_that_grows_past_a_second_takes_the_label_along() -> None:
@@ -285,6 +300,16 @@ def over_the_leap(style: str, table: LeapTable = LEAP) -> Outcome:
     out = run(merged([edge(s) for s in range(240)], named()), Pairing(table))
     assert out.last is not None
     return out
+
+
+def test_a_receiver_that_is_ahead_after_the_leap_second_moves_no_label() -> None:
+    """It learns of the leap second only minutes later."""
+    begin = UtcTime.civil(2016, 12, 31, 23, 58, 0)
+    said = [epoch(s, 0.3, second=second_named(s + (120 <= s < 300), begin)) for s in range(400)]
+    out = run(merged([edge(s) for s in range(400)], said))
+    assert [change.new for change in out.changes] == [Label.OK, Label.AMBIGUOUS, Label.OK]
+    assert out.pairing.second_of(400) == second_named(400, begin)
+    assert not out.pairing.doubted
 
 
 @pytest.mark.parametrize("style", ["sixty", "repeated", "absent"])

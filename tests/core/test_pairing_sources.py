@@ -92,6 +92,18 @@ def test_an_rtc_that_fits_two_seconds_is_waited_for_but_not_for_ever() -> None:
         assert "fits two seconds" in out.changes[0].why
 
 
+@pytest.mark.parametrize("late_s", [0.9, 1.3])
+def test_sentences_suddenly_late_keep_their_label_where_a_second_source_vouches_for_it(late_s: float) -> None:
+    said = [epoch(s, 0.2 + (late_s if s >= 60 else 0)) for s in range(120)]
+    out = run(merged([edge(s) for s in range(120)], said, [rtc(s) for s in range(0, 120, 10)]))
+    assert (out.label, out.wrong) == (Label.OK, [])
+    assert out.last_is_right()
+    assert out.pairing.delay is not None
+    assert out.pairing.delay.median_ns == pytest.approx((0.2 + late_s) * NS, rel=1e-3)
+    control = run(merged([edge(s) for s in range(120)], said))
+    assert control.label is Label.AMBIGUOUS
+
+
 # ---- the system clock ---------------------------------------------------------------------------------------------------------
 
 
