@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 RUN_FOR ?= 1h
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check bench fuzz coverage clean
+.PHONY: list run test check bench sweep fuzz coverage clean
 
 list:  ## This list
 	@echo "gpstime: how wrong is this clock? What make can do:"
@@ -31,6 +31,9 @@ check: $(VENV)/.stamp-dev  ## ruff, mypy --strict and the guards (layers, notes,
 
 bench: $(VENV)/.stamp-dev  ## How fast: NMEA against pynmea2, the simulation, the start of the command
 	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+
+sweep: $(VENV)/.stamp-dev  ## Every sentence delay from 20 to 1400 ms, three seeds each: is a second ever mislabelled? (minutes)
+	GPSTIME_SWEEP=full $(BIN)/python -m pytest -q tests/scenarios/test_delay_sweep.py
 
 fuzz: $(VENV)/.stamp-fuzz  ## Feed rubbish to the NMEA reader for FUZZ_SECONDS (300): nothing raised, memory flat
 	$(BIN)/python tests/fuzz/fuzz_nmea.py --seconds $(FUZZ_SECONDS)
