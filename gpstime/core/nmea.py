@@ -70,6 +70,8 @@ class Nmea:
         self._time_ns = -1
         self._date_field = b""
         self._date_day: int | None = None
+        self._long_date_fields: list[bytes] = []
+        self._long_date_day: int | None = None
 
     @property
     def sentences(self) -> int:
@@ -158,6 +160,10 @@ class Nmea:
         day = self._date_day
         if day is None:
             return "bad-date"
+        return self._keep(day, ns)
+
+    def _keep(self, day: int, ns: int) -> UtcTime:
+        """This second, from now on the last dated one."""
         last = self._dated
         if last is None or last.ns_of_day != ns or last.day != day:
             second: Any = UtcDraft(day, ns)
@@ -187,7 +193,9 @@ class Nmea:
         ahead = ns - last.ns_of_day
         if not ahead:
             return last, False, False, fix
-        return UtcTime(last.day - (2 * ahead > DAY_NS) + (2 * ahead < -DAY_NS), ns), False, False, fix
+        second: Any = UtcDraft(last.day - (2 * ahead > DAY_NS) + (2 * ahead < -DAY_NS), ns)
+        second.__class__ = UtcTime
+        return second, False, False, fix
 
     def _rmc(self, fields: list[bytes]) -> _Said:
         if len(fields) < 10:
@@ -209,11 +217,13 @@ class Nmea:
         ns = self._time_ns if time == self._time_field else self._new_time(time)
         if ns < 0:
             return "bad-time"
-        days = day_of(day, month, int(year)) if len(year) == 4 and year.isdigit() else None
-        if days is None:
+        date = fields[2:5]
+        if date != self._long_date_fields:
+            self._long_date_fields = date
+            self._long_date_day = day_of(day, month, int(year)) if len(year) == 4 and year.isdigit() else None
+        if self._long_date_day is None:
             return "bad-date"
-        self._dated = second = UtcTime(days, ns)
-        return second, False, True, None
+        return self._keep(self._long_date_day, ns), False, True, None
 
     def _pubx(self, fields: list[bytes]) -> _Said:
         """u-blox PUBX,04: time, date, time of week, week, leap seconds with D if they are the firmware's default."""
