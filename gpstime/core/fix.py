@@ -6,7 +6,7 @@ agreement.
 
 Status A means a position, not a resolved UTC: until the satellites have told the leap second count (once in 12.5 minutes) a
 receiver counts with its firmware's. So after a cold start seen in this run, the count is unverified for 780 s of fix. A run that
-begins with status A is warm.
+begins with status A is warm, and a fix that is lost and found again is no cold start.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class FixRule:
         self._spoken = False
         self._first = True
         self._blank = False
+        self._valid: UtcTime | None = None
         self._valid_at: RawNs | None = None
         self._fixed: UtcTime | None = None
         self._zda: Epoch | None = None
@@ -63,7 +64,10 @@ class FixRule:
             self._rmc = True
             self.fix = epoch.valid
             if epoch.valid:
+                self._valid = epoch.second
                 return Usable(epoch.second, epoch.burst_at)
+            if self._valid is not None and abs(epoch.second.day - self._valid.day) > 1:  # it has forgotten the date
+                self._cold()
             return self._no_fix(epoch)
         if self._rmc:
             return None
@@ -94,7 +98,11 @@ class FixRule:
     def refused(self, rejected: Rejected) -> None:
         """A sentence without its date or time: a receiver that does not know them."""
         if rejected.reason in ("no-date", "no-time") and rejected.raw[3:6] in (b"RMC", b"ZDA"):
-            self.void = self._blank = True
+            self._cold()
+
+    def _cold(self) -> None:
+        """It knows no time, or invents one, so it starts cold now (where only the fix is lost, the time goes on)."""
+        self._first = self._blank = self.void = True
 
     def sustain(self, at: RawNs) -> None:
         """A believable epoch was used: count the fix towards the leap second count."""

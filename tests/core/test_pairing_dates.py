@@ -75,6 +75,21 @@ def test_a_fix_lost_and_found_is_no_cold_start() -> None:
     assert (out.label, out.reasons) == (Label.OK, {"no-fix": 30})
 
 
+@pytest.mark.parametrize("how", ["empty", "invented", "lost"])
+def test_a_receiver_that_restarts_cold_during_the_run_is_held_too(how: str) -> None:
+    """On a UART nobody says that it lost power, but it forgets the date; the train restarts on its first pulses."""
+    first = [moved(s) for s in range(60)]
+    if how == "empty":
+        void: list[Epoch | Rejected] = [Rejected(raw(s + 0.3), "nmea", "no-time", b"$GPRMC,,V,,,,,,,,,,N") for s in range(60, 80)]
+    else:
+        void = [moved(s, days=-16_000 if how == "invented" else 0, valid=False) for s in range(60, 80)]
+    again = [moved(s, 0 if how == "lost" else 2) for s in range(80, 400)]
+    edges = [*(edge(s) for s in range(60)), *(edge(s, -0.1, seq=s) for s in range(80, 400))]
+    out = run(merged(edges, [*first, *void, *again]))
+    assert out.wrong == []
+    assert out.label is (Label.OK if how == "lost" else Label.AMBIGUOUS)
+
+
 # ---- ZDA only ---------------------------------------------------------------------------------------------------------------
 
 
