@@ -137,6 +137,18 @@ def test_readme_shows_each_command() -> None:
     assert shown == listed
 
 
+def not_in_the_tree(text: str) -> set[str]:
+    """Modules of the core that the tree of DESIGN.md leaves out."""
+    tree = text.split("├── core/")[1].split("├── drivers/")[0]
+    return {path.stem for path in (ROOT / "gpstime" / "core").glob("[!_]*.py")} - set(re.findall(r"\w+", tree))
+
+
+def test_design_shows_the_tree_as_it_is() -> None:
+    text = (ROOT / "DESIGN.md").read_text(encoding="utf-8")
+    assert not_in_the_tree(text) == set()
+    assert not_in_the_tree(text.replace(" leap ", " ")) == {"leap"}
+
+
 def test_changelog_has_this_version() -> None:
     assert not changelog_lacks(gpstime.__version__, (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"))
 
