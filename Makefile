@@ -39,7 +39,7 @@ fuzz: $(VENV)/.stamp-fuzz  ## Feed rubbish to the NMEA reader for FUZZ_SECONDS (
 	$(BIN)/python tests/fuzz/fuzz_nmea.py --seconds $(FUZZ_SECONDS)
 
 coverage: $(VENV)/.stamp-coverage  ## How often the 95 % intervals hold the truth, beside least squares (long; shows progress)
-	$(BIN)/python tests/coverage/coverage.py
+	$(BIN)/python tests/intervals/sweep.py
 
 clean:  ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

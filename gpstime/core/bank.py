@@ -24,8 +24,8 @@ from typing import TypeAlias
 Row: TypeAlias = list[float]
 
 X, Y, X0, PXX, PXY, PYY, PX0, PY0, P00, R2, LOGL, Q2, W2, A, B, FLOOR2, FAR, IQ, IW = range(19)
-"""Places in a row: states, covariances (ns, ppb), pulse noise squared, log likelihood, noise levels squared, mean derivative and mean
-square of the score, lower limit of R2, how many innovations in a row were far out, grid places of (q, w)."""
+"""Places in a row: states, covariances (ns, ppb), pulse noise squared, log likelihood, noise levels squared, mean derivative and
+mean square of the score, lower limit of R2, how many innovations in a row were far out, grid places of (q, w)."""
 WIDTH = 19
 
 OUTLIERS = 0.03

@@ -12,10 +12,11 @@ from __future__ import annotations
 import math
 from collections import deque
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from gpstime.core import bank as b
+from gpstime.core.counter import step_ns
+from gpstime.core.forecast import seconds_until
 from gpstime.core.line import through
 from gpstime.core.mixture import mixture_quantile, t_over_normal
 from gpstime.model import Drift
@@ -34,8 +35,9 @@ FEWEST = 8
 LEVEL = 0.97
 """Probability that a reported interval takes from the mixture, so that it holds in 95 % of runs: see docs/estimator.md."""
 WALK_PRIOR, WHITE_PRIOR, PRIOR_TOP = 0.5, 0.3, 10.0
-"""Exponents of the prior in q (up to PRIOR_TOP ppb) and w: a level that cannot be seen is taken rather for large than for small."""
-CHECK = 16
+"""Exponents of the prior in q and w up to PRIOR_TOP (1e-8): a level that cannot be seen is rather taken for large than for small.
+Beyond, where no crystal is, the prior falls as 1/level: resonators and broken timers must show it."""
+CHECK = 32
 """Pulses between looks at the bank as a whole."""
 DROP, WAKE = 14.0, 8.0
 """A filter that many units of log probability behind the best sleeps; a neighbour of the best wakes up that far behind it."""
@@ -43,9 +45,14 @@ MEMORY = 20_000
 """Pulses after which what a filter once predicted has faded to 1/e: noise levels are those of the last hours."""
 NOISE_MEMORY = 4_000
 BREAK = 8
-"""So many innovations in a row far out (5 sigma) are no outliers: the clock did something new, the filters start again from there."""
+"""So many innovations in a row far out (5 sigma) are no outliers: the clock did something new, the filters start again there."""
 LEAST_NS = 0.3
 """Rounding to whole ns."""
+
+
+def gain_at(n: int) -> float:
+    """The step of the running averages at pulse number n."""
+    return 1.0 / (n + 40.0) if n < NOISE_MEMORY else 1.0 / NOISE_MEMORY
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +116,16 @@ class DriftEstimator:
                 self._start()
 
     def _step(self, n: int, x: float, weight: float) -> None:
-        gain = 1.0 / (self.n + 10.0) if self.n < NOISE_MEMORY else 1.0 / NOISE_MEMORY
-        self._advance(float(n - self._last), x, gain, weight)
+        b.advance(self._bank, float(n - self._last), x, gain_at(self.n), weight)
         self._last = n
         self._recent.append((float(n), x))
         self._since_check += 1
-        if self._since_check >= CHECK and not weight:
+        if self._since_check >= CHECK:
             self._look()
-
-    def _advance(self, dt: float, x: float, gain: float, weight: float) -> None:
-        b.advance(self._bank, dt, x, gain, weight)
 
     def _start(self) -> None:
         """Lay a line through the first pulses and start every filter on it, its covariance wide enough to count nothing twice."""
-        self._quantum = _quantum(self._first)
+        self._quantum = step_ns(self._first)
         t0 = self._first[0][0]
         ts = [float(n - t0) for n, _ in self._first]
         zs = [float(x) for _, x in self._first]
@@ -143,11 +146,13 @@ class DriftEstimator:
             self._bank.append(row)
         self._best = self._bank[0]
         self._last = t0
-        done, self.n = self.n, 0
-        for (n, x), weight in zip(self._first, line.weights, strict=True):
+        self.n = 0
+        self._warm_up(line.weights)
+
+    def _warm_up(self, weights: tuple[float, ...]) -> None:
+        for (n, x), weight in zip(self._first, weights, strict=True):
             self.n += 1
             self._step(n, float(x), weight)
-        self.n = done
 
     def _levels(self, spread: float) -> list[tuple[int, int, float, float]]:
         if self._white:
@@ -161,8 +166,7 @@ class DriftEstimator:
         """Log posterior of a filter, up to a constant."""
         if self._white:
             return 0.0
-        q2 = min(row[b.Q2], PRIOR_TOP**2)
-        return row[b.LOGL] + 0.5 * (WALK_PRIOR * math.log(q2) + WHITE_PRIOR * math.log(row[b.W2]))
+        return row[b.LOGL] + _prior(row[b.Q2], WALK_PRIOR) + _prior(row[b.W2], WHITE_PRIOR)
 
     def _look(self) -> None:
         """Let hopeless filters sleep, wake neighbours of the best, forget slowly, notice a break."""
@@ -219,7 +223,7 @@ class DriftEstimator:
         extra = (2.0 * self._err + self._quantum) / span
         level = 0.95 if self._white else LEVEL
         low = 0.5 * (1.0 - level)
-        stretch = t_over_normal(1.0 - low, self.n - 2)
+        stretch = t_over_normal(1.0 - low, self.n - 2 if self.n >= WARM_UP else self.n / 2 - 1)
         weights = [p for p, _ in parts]
         rows = [row for _, row in parts]
 
@@ -267,10 +271,10 @@ class DriftEstimator:
         return NoiseFound(math.sqrt(best[b.R2]), math.sqrt(best[b.W2]), math.sqrt(best[b.Q2]), seen)
 
     def time_to(self, target_ppb: float) -> float | None:
-        """Seconds more until the interval of the current frequency is +-target_ppb: 0.0 if it is, inf if this crystal never gets there.
+        """Seconds more until the interval of the current frequency is +-target_ppb: 0.0 if it is, inf if it never gets there.
 
-        None before there is an estimate. A forecast: the covariance of the most probable filter is carried forward; while the walk is
-        not seen, the interval is set by what cannot be excluded yet, and shrinks about as 1/t.
+        None before there is an estimate. A forecast: the covariance of the most probable filter is carried forward; while the walk
+        is not seen, the interval is set by what cannot be excluded yet, and shrinks about as 1/t.
         """
         drift = self.estimate(RawNs(0))
         if drift is None or not self._bank:
@@ -280,50 +284,14 @@ class DriftEstimator:
             return 0.0
         best = max(self._bank, key=self._odds)
         scale = 1.96
-        seconds = _seconds_until(best, (target_ppb / scale) ** 2)
-        if math.isinf(seconds) or self.noise_found().walk_seen:
+        seconds = seconds_until(best, (target_ppb / scale) ** 2)
+        if self.noise_found().walk_seen:
             return seconds
-        return max(seconds, drift.span_s * (half / target_ppb - 1.0))
+        shrinking = drift.span_s * (half / target_ppb - 1.0)
+        return shrinking if math.isinf(seconds) else max(seconds, shrinking)
 
 
-def _quantum(first: list[tuple[int, int]]) -> int:
-    """The counter's step in ns if it is coarse (100 ns to 100 us), else 0: all differences of phase are multiples of it."""
-    xs = [x for _, x in first]
-    step = math.gcd(*(x2 - x1 for x1, x2 in pairwise(xs)))
-    if (
-        len(
-            {
-                (x2 - x1) * (n3 - n2) - (x3 - x2) * (n2 - n1)
-                for (n1, x1), (n2, x2), (n3, x3) in zip(first, first[1:], first[2:], strict=False)
-            }
-        )
-        == 1
-    ):
-        # a perfect line: its slope is a common divisor too, which says nothing; round steps of a counter divide a us
-        step = math.gcd(step, 1000)
-    return step if 100 <= step <= 100_000 else 0
-
-
-def _seconds_until(row: b.Row, variance: float) -> float:
-    """Seconds of pulses, one a second, until the frequency variance (ppb^2) is reached; inf if it settles above."""
-    pxx, pxy, pyy = row[b.PXX], row[b.PXY], row[b.PYY]
-    q2, w2 = row[b.Q2], row[b.W2]
-    noise = row[b.R2] * row[b.B] / row[b.A] ** 2
-    t, dt = 0.0, 1.0
-    while pyy > variance:
-        before = pyy
-        pxx += dt * (2.0 * pxy + dt * pyy + w2 + q2 * dt * dt / 3.0)
-        pxy += dt * (pyy + q2 * dt * 0.5)
-        pyy += q2 * dt
-        s = pxx + noise / dt  # dt pulses at once
-        pyy -= pxy * pxy / s
-        pxy -= pxy * pxx / s
-        pxx -= pxx * pxx / s
-        t += dt
-        if t > 100.0 * dt:
-            dt *= 2.0 if dt < t / 200.0 else 1.0
-        if abs(before - pyy) <= 1e-7 * pyy * dt and t > 50.0:
-            return math.inf
-        if t > 3e8:
-            return math.inf
-    return t
+def _prior(level2: float, exponent: float) -> float:
+    """Log prior of a noise level, given squared."""
+    top2 = PRIOR_TOP**2
+    return 0.5 * (exponent * math.log(level2) if level2 <= top2 else exponent * math.log(top2) - math.log(level2 / top2))
