@@ -10,8 +10,6 @@ PROBATION = 56
 """Bursts after which a label no longer depends on the first few; later, a delay that wanders takes the label along."""
 FORGIVING = 0.8
 """Part of the support that must touch a pulse to take a label back during probation: what was just plain does not flap."""
-CAREFUL = 1.25
-"""Part of the support that must be free of pulses for the next one."""
 UNSTEADY = 40
 """Bursts after which sentences that keep no steady delay are called ambiguous."""
 CONTRARY = 5

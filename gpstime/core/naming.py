@@ -13,7 +13,6 @@ from gpstime.core.delay import Lags, Support
 from gpstime.core.fix import FixRule
 from gpstime.core.limits import (
     AGREED,
-    CAREFUL,
     CONTRARY,
     EARLY,
     FORGIVING,
@@ -38,8 +37,8 @@ class Naming:
 
     `doubted`: something contradicted the label that was there, so seconds named before are in doubt too. Inside: `_vouched`, a
     second source agreed when the label was given; `_settled`, one did that rests on no assumption, and if it drifts later, so be
-    it; `_rough`, delays were unsteady, so a label needs a minute of agreement; `_burnt`, a label was taken back during its
-    probation, so the next needs more room around it; `_checking`, the label waits for a burst that fits it.
+    it; `_rough`, delays were unsteady or a label was taken back, so the next needs a minute of agreement; `_checking`, the label
+    waits for a burst that fits it.
     """
 
     def __init__(self, raster: Raster, fix: FixRule, sources: Sources) -> None:
@@ -60,7 +59,7 @@ class Naming:
         self._contrary: list[float] = []
         self._row = 0
         self._heard = 0
-        self._rough = self._burnt = self._checking = False
+        self._rough = self._checking = False
 
     @property
     def sure(self) -> bool:
@@ -108,7 +107,7 @@ class Naming:
         if support.median < EARLY:
             return self._withdraw(at, [])
         if not self.sure and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
-            self._burnt = self.doubted = True
+            self._rough = self.doubted = True
             return self._say(Label.AMBIGUOUS, at, words.split(support), withdrawn=True)
         return []
 
@@ -145,7 +144,6 @@ class Naming:
     def restart(self, at: RawNs) -> list[LabelChange | Rejected]:
         """The train began anew: numbers of before mean nothing now."""
         self._prior = None
-        self._burnt = False
         self._relearn([])
         return self._say(Label.NONE, at, words.RESTARTED)
 
@@ -199,7 +197,7 @@ class Naming:
 
     def _decide(self, at: RawNs) -> list[LabelChange | Rejected]:
         support = self.lags.support()
-        wholes = support.wholes_within(CAREFUL if self._burnt else 1.0)
+        wholes = support.wholes
         ambiguous = Label.AMBIGUOUS
         if len(wholes) > 1:
             if self._row < PATIENT and self.label is Label.NONE:
@@ -241,7 +239,8 @@ class Naming:
     def _may_change(self, whole: int, support: Support) -> bool:
         """After a withdrawn label: whether bursts alone may bring one that is `-whole` seconds from it."""
         assert self._prior is not None
-        same = abs(support.median - whole - self._prior.median) < support.reach + self._prior.reach
+        was = self._prior
+        same = was.reach < MOVE and abs(support.median - whole - was.median) < support.reach + was.reach
         if same and abs(whole) <= LEAP_MOST:  # another name at the same delay: a leap second count, wrong before or wrong now
             return self._row >= LEAP_ROW and whole != 1  # (one second later is also a reader that is one burst behind)
         # Under the old label they come before their pulse, so it was wrong; or they name another day, which no lateness explains.

@@ -209,6 +209,15 @@ def test_a_delay_that_wanders_by_two_seconds_never_makes_a_wrong_label(seed: int
     assert out.wrong == []
 
 
+def test_a_delay_that_creeps_back_below_its_pulse_proves_the_label_wrong() -> None:
+    """A backlog that drains slowly: no burst is far from the one before, but in the end all come before their pulse."""
+    said = [epoch(s, max(0.3, 1.4 - 0.02 * max(0, s - 30))) for s in range(300)]
+    out = run(merged([edge(s) for s in range(300)], said))
+    assert [change.new for change in out.changes] == [Label.OK, Label.AMBIGUOUS, Label.OK]
+    assert out.changes[1].withdrawn
+    assert out.last_is_right()
+
+
 def test_another_delay_in_the_same_second_keeps_the_label() -> None:
     said = [epoch(s, 0.2 if s < 60 else 0.85) for s in range(120)]
     out = run(merged([edge(s) for s in range(120)], said))

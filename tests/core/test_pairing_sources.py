@@ -129,6 +129,14 @@ def test_a_system_clock_that_was_right_before_keeps_the_label_from_slipping() ->
     assert "the system clock, which was right before" in out.pairing.why
 
 
+def test_a_system_clock_that_lost_ticks_with_the_raw_clock_is_no_witness() -> None:
+    """A timer at half speed stops both; the system clock is 27 s behind afterwards, and nobody stepped it."""
+    first = [shown_right(edge(s)) for s in range(100)]
+    again = [shown_right(edge(s, 0.37, seq=s), -27.0) for s in range(100, 220)]
+    out = run(merged(first, again, [epoch(s, 0.3 if s < 100 else 0.67) for s in range(220)]))
+    assert (out.label, out.wrong) == (Label.OK, [])
+
+
 def test_it_picks_where_votes_split() -> None:
     out = restarted(0.3, 1.0)
     assert (out.label, out.wrong) == (Label.OK, [])

@@ -58,6 +58,11 @@ def test_a_slew_that_turns_round_is_no_step() -> None:
     assert steps(watch, [tick(s, 0, moved[s], mono=False) for s in range(60)]) == []
 
 
+def test_a_slew_that_begins_in_a_gap_and_goes_on_is_no_step() -> None:
+    watch, slew = StepWatch(), slewing(0.09, 12, 40)
+    assert steps(watch, [tick(s, 0, slew(s), mono=False) for s in (*range(10), *range(18, 60))]) == []
+
+
 @pytest.mark.parametrize("gap", [1, 2, 5, 9, 30])
 def test_without_monotonic_a_step_of_a_second_is_found_also_in_a_gap(gap: int) -> None:
     watch = StepWatch()

@@ -71,6 +71,12 @@ def test_stamping_outliers_of_milliseconds_are_pulses(noise_s: float) -> None:
     assert wrongly_numbered(found) == []
 
 
+def test_an_outlier_does_not_carry_the_gate_away() -> None:
+    late = {100: 7e-3, 101: -7e-3, 102: 7e-3}
+    train, found, reasons = feed([edge(s, late.get(s, 0.0)) for s in range(200)])
+    assert (len(found), reasons, train.restarts) == (200, Counter(), 0)
+
+
 @pytest.mark.parametrize("rate", [1.0, 1 + 40e-6, 1 - 500e-6, 0.99327, 1.02])
 @pytest.mark.parametrize("gap", [1, 10, 120, 900])
 def test_a_gap_is_counted_at_the_rate_of_the_clock(rate: float, gap: int) -> None:
@@ -274,7 +280,7 @@ def test_a_rogue_just_before_a_pulse_does_not_take_its_place() -> None:
 
 def test_stamps_that_scatter_by_milliseconds_widen_the_gate() -> None:
     rng = random.Random(5)
-    train, found, reasons = feed([edge(s, rng.gauss(0, 4e-3)) for s in range(600)])
+    train, found, _ = feed([edge(s, rng.gauss(0, 4e-3)) for s in range(600)])
     assert train.restarts == 0
     assert len(found) > 595
     assert wrongly_numbered(found) == []
