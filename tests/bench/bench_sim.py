@@ -31,7 +31,6 @@ def thinking() -> Callable[[Event], object] | None:
     """The whole engine, None where it is not there."""
     try:
         from gpstime.core.engine import Engine
-
         from gpstime.core.leap import BUILT_IN
     except ImportError:
         return None
