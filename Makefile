@@ -24,7 +24,7 @@ test: $(VENV)/.stamp-dev  ## All tests (the recordings' tests need ../shared/dat
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.stamp-dev  ## ruff, mypy --strict and the guards (layers, notes, docs)
-	$(BIN)/ruff check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_notes.py tests/test_docs.py
