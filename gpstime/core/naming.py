@@ -107,7 +107,7 @@ class Naming:
         if support.median < EARLY:
             return self._withdraw(at, [])
         if not self.sure and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
-            self._rough = self.doubted = True
+            self.doubted = True
             return self._say(Label.AMBIGUOUS, at, words.split(support), withdrawn=True)
         return []
 
