@@ -63,7 +63,8 @@ def find(times: Sequence[int], need: int) -> Found | None:
         return _chain_back(times, (times[-1] - times[-need]) / (need - 1), "second", 1)
     if count >= max(UNIFORM, need):
         found = _uniform(times)
-        if found is not None:
+        # the even spacing may be broken just before the last edge: a chain of one is no train
+        if found is not None and (found.kind == "fast" or len(found.members) >= START):
             return found
     return _scattered(times, max(need, 5))
 

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from captures import simulated, train
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gpstime.cli import main
@@ -162,6 +162,7 @@ def test_captures_with_extreme_values(changes, which):
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(-(2**62), 2**62), st.integers(-(2**62), 2**62)), max_size=60))
+@example(steps=[(17, 514, 0), (9, 27345406, 0), (10, 1, 0)])  # an evenly spaced chain whose last edge stands alone
 @settings(max_examples=150)
 def test_trains_of_arbitrary_times(steps):
     lines, t = ['{"k":"head","format":1,"board":"Raspberry Pi 4"}'], 0
