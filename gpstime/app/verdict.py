@@ -8,6 +8,7 @@ The status words, in the order in which they are decided (the first that fits):
 `short`        too few pulses for a frequency
 `timer-fault`  a Raspberry Pi beyond 200 ppm, or that jumped by more than 100 ppm: no crystal does that (lost ticks, a broken timer)
 `steered`      `t` follows the corrections of the `set` lines: the frequency is the servo's, not the crystal's
+`no-fix`       the receiver never said that it has a fix: a frequency, but nobody vouches for these pulses
 `ok`           the frequency error of the raw clock
 """
 
@@ -38,6 +39,11 @@ def judge(engine: Engine, watch: Watch, drift: Drift | None, board: object, stee
     if watch.raw_is_steered:
         why = f"{steered_by or 'somebody'} steers the very clock that stamped the pulses (t follows the `set` lines)"
         return "steered", f"{why}: this frequency is what the servo leaves over, not the drift of the crystal"
+    if engine.vouched is False:
+        return "no-fix", (
+            "the receiver never said that it has a fix: its pulses wander by parts per million then, so nobody vouches for this "
+            "frequency; look to the antenna"
+        )
     return "ok", "; ".join([f"{drift.n} pulses over {say_duration(drift.span_s)}", *_remarks(watch, drift, rate, steered_by)])
 
 

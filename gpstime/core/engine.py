@@ -60,6 +60,8 @@ class Engine:
         self._drift = DriftEstimator(self._noise)
         self._before: DriftEstimator | None = None
         self._first: Pulse | None = None
+        self.vouched: bool | None = None
+        """Whether the receiver vouches for the pulses in use: it said that it has a fix, that it has none, or (None) nothing."""
         self._on: dict[type, Callable[[Any], list[Finding]]] = {
             PpsEdge: self._edge,
             SerialBytes: self._bytes,
@@ -113,14 +115,25 @@ class Engine:
         return out
 
     def _pulse(self, pulse: Pulse, out: list[Finding]) -> None:
-        first = self._first
+        fix, first = self.pairing.fix, self._first
+        if fix and self.vouched is False:
+            # Before the first fix a pulse wanders by parts per million (F-P13): forgotten now that there are better ones.
+            self.rejected["pulse-before-fix"] += self._drift.n + (self._before.n if self._before else 0)
+            first = self._before = None
+        used = fix is not False or not self.vouched
+        if used:
+            self.vouched = fix
         if first is None or pulse.run != first.run:
             if first is not None and self._drift.n > (self._before.n if self._before else 0):
                 self._before = self._drift
             self._drift = DriftEstimator(self._noise)
             self._first = first = pulse
-        n = pulse.n - first.n
-        self._drift.add(n, pulse.at - first.at - n * NS, pulse.edge.err_ns)
+        if used:
+            n = pulse.n - first.n
+            self._drift.add(n, pulse.at - first.at - n * NS, pulse.edge.err_ns)
+        else:
+            self.rejected["pulse-without-fix"] += 1
+            out.append(Rejected(pulse.at, "pps", "pulse-without-fix"))
         self._take(self.pairing.on_pulse(pulse), out)
         labelled = self.pairing.label is Label.OK
         second = self.pairing.second_of(pulse.n) if labelled else None
@@ -132,12 +145,12 @@ class Engine:
                 self.pairing.tai_of(pulse.n) if labelled else None,
                 None if second is None else pulse.edge.shown - second.unix,
                 self._drift.sigma_ns,
-                Kind.OUTLIER if self._drift.far else Kind.OK,
+                Kind.OUTLIER if self._drift.far or not used else Kind.OK,
                 "pps",
                 pulse.edge.era,
             )
         )
-        if self._drift.n % REPORT_EVERY == 0:
+        if used and self._drift.n % REPORT_EVERY == 0:
             drift = self._drift.estimate(pulse.at)
             if drift is not None:
                 out.append(drift)
