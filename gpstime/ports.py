@@ -61,7 +61,7 @@ class ByteInput(Protocol):
     name: str
 
     def read(self, timeout_s: float) -> SerialBytes | None:
-        """What has arrived, stamped on the raw clock at its first byte; None after `timeout_s` of silence. DeviceMissing when gone."""
+        """What arrived, stamped on the raw clock at its first byte; None after `timeout_s` of silence. DeviceMissing when gone."""
         ...
 
     def write(self, data: bytes) -> None: ...
