@@ -90,6 +90,7 @@ def measure(
             run(_UpTo(world, watch, interrupt), engine, [watch])
         finally:
             world.close()
+    watch.settle(engine.pairing)
     drift = engine.drift.estimate(watch.last_at)
     steered_by = watch.steerer or engine.steps.steered or ""
     status, why = judge(engine, watch, drift, getattr(world, "head", {}).get("board"), steered_by)

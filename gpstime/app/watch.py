@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from statistics import median
 
-from gpstime.model import Applied, Event, Finding, Kind, LabelChange, Offset, PpsEdge
+from gpstime.core.pairing import Pairing
+from gpstime.model import Applied, Event, Finding, Kind, Label, LabelChange, Offset, PpsEdge
 from gpstime.times import NS, RawNs, UtcTime
 
 BLOCK = 16
@@ -44,6 +45,7 @@ class Watch:
         self.last_at = RawNs(0)
         self.first_n: int | None = None
         self.last_n = 0
+        self._last: Offset | None = None
         self.first_labelled: tuple[RawNs, UtcTime] | None = None
         self.last_labelled: tuple[RawNs, UtcTime] | None = None
         # steering: what the `set` lines would have done to shown - t, and what shown - t did
@@ -91,6 +93,14 @@ class Watch:
         elif isinstance(value, LabelChange) and value.withdrawn:
             self.first_labelled = self.last_labelled = None
 
+    def settle(self, pairing: Pairing) -> None:
+        """The run is over. A label that the last sentence brought names the pulse before it, which was counted without one."""
+        if self._last is not None and pairing.label is Label.OK:
+            second = pairing.second_of(self._last.n)
+            if second is not None:
+                self.last_labelled = (self._last.at, second)
+                self.first_labelled = self.first_labelled or self.last_labelled
+
     def _push(self, at: int) -> None:
         if self._correction_ppb is not None:
             self._pushed_ns += self._correction_ppb * ((at - self._since) / NS)
@@ -102,7 +112,7 @@ class Watch:
             return
         if self.first_n is None:
             self.first_n = o.n
-        self.last_n = o.n
+        self.last_n, self._last = o.n, o
         if o.second is not None:
             self.last_labelled = (o.at, o.second)
             self.first_labelled = self.first_labelled or self.last_labelled

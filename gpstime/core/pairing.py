@@ -44,6 +44,8 @@ class Pairing:
         self._day = -1
         self._day_tai = 0
         self._whole = self._broken = 0
+        self._undated = False
+        """The date of the last epoch was refused."""
 
     # ---- what is known -------------------------------------------------------------------------------------------------------
 
@@ -57,7 +59,7 @@ class Pairing:
         naming = self._naming
         if naming.label is not Label.NONE:
             return naming.why
-        known = (self._raster.run >= 0, self._fix, self._whole, self._broken, self._dates.not_before)
+        known = (self._raster.run >= 0, self._fix, self._whole, self._broken, self._dates.not_before, self._undated)
         return words.none(*known, len(naming.lags), LASTING if self._fix.unspoken else AGREED)
 
     @property
@@ -135,6 +137,7 @@ class Pairing:
         self._whole += 1
         dated, reason = self._dates.judge(second, at, self._sources.rtc_day)
         out: list[LabelChange | Rejected] = [Rejected(at, "pairing", reason)] if reason else []
+        self._undated = dated is None
         if dated is None:
             return out
         self._fix.sustain(at)

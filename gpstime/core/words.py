@@ -19,7 +19,9 @@ def _ms(support: Support) -> str:
     return f"{support.median % 1.0 * 1e3:.0f} ms +/- {support.spread * 1e3:.0f} ms"
 
 
-def none(pulses: bool, fix: FixRule, whole: int, broken: int, not_before: UtcTime | None, heard: int, agreed: int) -> str:
+def none(
+    pulses: bool, fix: FixRule, whole: int, broken: int, not_before: UtcTime | None, undated: bool, heard: int, agreed: int
+) -> str:
     """Why there is no label."""
     if not fix.epochs:
         no = "" if pulses else "no pulse and "
@@ -38,6 +40,8 @@ def none(pulses: bool, fix: FixRule, whole: int, broken: int, not_before: UtcTim
         return f"No label: the dates are not believable (this world does not begin before {not_before.iso()})."
     if not whole:
         return "No label: no sentence says that there is a fix."
+    if undated:
+        return "No label: the dates are not believable (no receiver was ever right about them)."
     return "No label yet: the pulses are not steady yet."
 
 

@@ -198,6 +198,13 @@ def test_dates_beyond_all_plans_are_implausible() -> None:
     assert DateRule(None).judge(UtcTime.civil(2066, 1, 1), RawNs(0), None)[1] == ""
 
 
+def test_dates_that_no_receiver_was_ever_right_about_are_named_as_the_reason() -> None:
+    """Without a lower bound too; with steady pulses it would be wrong to say that those are missing."""
+    out = night([moved(s, days=-4 * ROLLOVER_DAYS) for s in range(60)], 60)
+    assert out.label is Label.NONE
+    assert "dates are not believable" in out.pairing.why
+
+
 def test_a_first_date_that_is_invented_gives_way_to_the_true_one() -> None:
     said = [moved(s, days=-900 if s < 4 else 0) for s in range(60)]
     out = night([*said], 60)
