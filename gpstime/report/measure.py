@@ -257,7 +257,7 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
     except UsageError:
         raise
     except GpstimeError as e:
-        return unreadable(name, e), 2
+        return unreadable(name, e), 1
     live = Live() if _on_terminal() else None
     try:
         m = measure(
@@ -271,7 +271,7 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
             progress=live,
         )
     except GpstimeError as e:  # a disk that fails on the way
-        return unreadable(name, e), 2
+        return unreadable(name, e), 1
     finally:
         if live is not None:
             live.clear()
@@ -279,7 +279,7 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
 
 
 def command(args: argparse.Namespace) -> int:
-    """Exit code 0 if every world gave a frequency, 1 if one did not, 2 if one could not be read at all."""
+    """Exit code 0 if every world gave a frequency, 1 if one did not, be it that it could not be read at all."""
     if not args.world:
         raise UsageError("this version reads no hardware yet: say --world FILE for a capture, or --world sim for a simulated board")
     worst = 0

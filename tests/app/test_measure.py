@@ -238,7 +238,7 @@ def test_no_world_names_what_there_is(ran):
 )
 def test_what_is_no_capture(ran, data, says):
     r = ran(data, "--json")
-    assert r.code == 2
+    assert r.code == 1
     assert says in r.err
     assert r.err.count("\n") == 1
     o = r.object
@@ -249,7 +249,7 @@ def test_what_is_no_capture(ran, data, says):
 def test_missing_and_folder_and_the_others_are_still_reported(ran, tmp_path, hour):
     missing = str(tmp_path / "none.jsonl")
     r = ran("--world", missing, hour[0], "--world", str(tmp_path), "--json")
-    assert r.code == 2
+    assert r.code == 1
     assert [o["status"] for o in r.objects] == ["unreadable", "ok", "unreadable"]
     assert [o["file"] for o in r.objects][::2] == [missing, str(tmp_path)]
     assert "No such file" in r.err
@@ -262,6 +262,15 @@ def test_forbidden(ran, tmp_path):
     path = tmp_path / "x"
     path.touch(mode=0)
     assert "Permission denied" in ran("--world", str(path)).err
+
+
+def test_a_label_that_the_last_sentence_brings_names_the_last_pulse(ran):
+    """Eight pulses: the eighth burst settles the label, and no pulse follows to carry it."""
+    data, world = simulated(duration_s=8, seed=1)
+    o = ran(data, "--json").object
+    assert o["label"] == "ok"
+    assert o["first_labelled"] == o["last_labelled"]
+    assert o["last_labelled"] == {"t": world.truth.last.at, "utc": world.truth.last.utc.iso()}
 
 
 def test_one_without_a_frequency_among_others(ran):
