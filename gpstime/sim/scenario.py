@@ -17,6 +17,8 @@ from gpstime.times import NS, LeapTable, UtcTime
 LEAPS = BUILT_IN.table
 """The simulation's truth: the leap seconds that the package brings along, and none later."""
 START = UtcTime.civil(2026, 3, 1, 12)
+FIRST, LAST = UtcTime.civil(1980, 1, 6), UtcTime.civil(2099, 12, 1)
+"""GPS time begins here, and a date in RMC has two digits for the year."""
 _LAST_LEAP = UtcTime.civil(2016, 12, 31, 23, 59, 60)
 
 
@@ -73,6 +75,8 @@ class Scenario:
         leap = next((f for f in faults if f.name == "leap-second"), None)
         if start is None:
             start = START if leap is None else UtcTime.from_unix(_LAST_LEAP.unix - int(leap.at_s) * NS)
+        if not FIRST <= start < LAST:
+            raise UsageError(f"a simulated run starts between {FIRST.iso()} and {LAST.iso()}, not at {start.iso()}: give --start")
         if leap is not None and not Calendar(start, self.leap).leap_seconds_until(self.duration_s):
             raise UsageError(f"fault leap-second: no leap second within the run that starts {start.iso()}")
         if leap is not None and leap.word("style") not in ("60", "repeat", "late"):

@@ -206,6 +206,8 @@ def test_the_head_says_that_it_is_simulated() -> None:
         ({"pps_noise_ns": -1.0}, "can't be negative"),
         ({"pps_noise": "pink"}, "known: gauss"),
         ({"faults": ("leap-second",), "start": UtcTime.parse("2026-03-01T12:00:00Z")}, "no leap second within the run"),
+        ({"start": UtcTime.parse("9999-12-31T23:59:50Z")}, "between 1980-01-06"),
+        ({"start": UtcTime.parse("1979-12-31T23:59:50Z")}, "between 1980-01-06"),
     ],
 )
 def test_a_scenario_that_makes_no_sense_is_refused(options: dict[str, object], says: str) -> None:
