@@ -7,7 +7,6 @@ list names a day; a tz table names one too, or says (from 2026 on) that no more 
 from __future__ import annotations
 
 import datetime
-import hashlib
 import itertools
 import re
 from collections.abc import Iterable
@@ -36,6 +35,16 @@ class Damaged:
 
     source: str
     reason: str
+
+
+def _sha1(text: bytes) -> str:
+    """The interpreter's own SHA-1 where it has one: `hashlib` brings OpenSSL along, which is 3.5 MB of the daemon's memory."""
+    try:
+        from _sha1 import sha1  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        from hashlib import sha1
+    digest: str = sha1(text, usedforsecurity=False).hexdigest()
+    return digest
 
 
 def parse_iers_list(text: str, source: str, release: str = "") -> Edition | Damaged:
@@ -67,7 +76,7 @@ def parse_iers_list(text: str, source: str, release: str = "") -> Edition | Dama
         or len(max((updated, expires, *itertools.chain.from_iterable(rows)), key=len)) > 12
     ):
         return Damaged(source, "a number is damaged")
-    if "".join(word.rjust(8, "0") for word in digest.split()) != hashlib.sha1(digits.encode(), usedforsecurity=False).hexdigest():
+    if "".join(word.rjust(8, "0") for word in digest.split()) != _sha1(digits.encode()):
         return Damaged(source, "its hash does not match")
     days = [divmod(int(second) - _NTP_TO_UNIX_S, DAY_S) for second, _ in rows]
     if any(rest for _, rest in days):
