@@ -97,8 +97,16 @@ class FixRule:
 
     def refused(self, rejected: Rejected) -> None:
         """A sentence without its date or time: a receiver that does not know them."""
-        if rejected.reason in ("no-date", "no-time") and rejected.raw[3:6] in (b"RMC", b"ZDA"):
+        if rejected.reason not in ("no-date", "no-time"):
+            return
+        kind, fields = rejected.raw[3:6], rejected.raw.split(b",", 7)
+        if kind in (b"RMC", b"ZDA"):
             self._cold()
+        # What it does say of its fix counts: a cold receiver leaves the time empty, and its pulses wander all the same.
+        if kind == b"RMC" and fields[2:3] == [b"V"]:
+            self._rmc, self.fix = True, False
+        elif kind == b"GGA" and fields[6:7] == [b"0"] and not self._rmc:
+            self._spoken, self.fix = True, False
 
     def _cold(self) -> None:
         """It knows no time, or invents one, so it starts cold now (where only the fix is lost, the time goes on)."""

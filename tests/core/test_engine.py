@@ -132,9 +132,10 @@ def test_an_adjustment_is_carried_out_and_what_happened_is_heard() -> None:
 
 
 def rmc(second: int, status: str) -> bytes:
+    """Status A or V; E is V of a receiver that knows neither time nor date."""
     mode = "A" if status == "A" else "N"
     clock = f"{second // 3600:02}{second // 60 % 60:02}{second % 60:02}.00"
-    body = f"GPRMC,{clock},{status},4700.0,N,00800.0,E,0.0,,010326,,,{mode}"
+    body = f"GPRMC,{clock},{status},4700.0,N,00800.0,E,0.0,,010326,,,{mode}" if status != "E" else "GPRMC,,V,,,,,,,,,,N"
     check = 0
     for c in body.encode():
         check ^= c
@@ -153,8 +154,9 @@ def receiver(status: str, ppb_without_fix: float = 3000.0, ppb: float = 500.0) -
     return events
 
 
-def test_pulses_before_the_first_fix_are_dropped_when_it_comes() -> None:
-    engine, _ = through(receiver("V" * 120 + "A" * 300))
+@pytest.mark.parametrize("before", ["V", "E"])
+def test_pulses_before_the_first_fix_are_dropped_when_it_comes(before: str) -> None:
+    engine, _ = through(receiver(before * 120 + "A" * 300))
     drift = engine.drift.estimate(RawNs(0))
     assert drift is not None
     assert drift.mean_lo_ppb <= 500 <= drift.mean_hi_ppb
