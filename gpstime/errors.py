@@ -26,5 +26,13 @@ class DeviceMissing(DeviceError, FileNotFoundError):
     """A device that is not there."""
 
 
+class DeviceBusy(DeviceError):
+    """A device that somebody else holds; the message names who."""
+
+
+class DeviceForbidden(DeviceError, PermissionError):
+    """A device that this user may not open; the message names the group or right that is missing."""
+
+
 class CaptureUnreadable(CaptureError, OSError):
     """A capture that can't be opened or read: missing, a folder, forbidden, a failing disk."""

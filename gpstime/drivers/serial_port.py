@@ -1,0 +1,279 @@
+"""A receiver's port through pyserial: real ports, ptys and `socket://host:port`. Fits `ports.ByteInput`.
+
+Bytes are taken in portions, never line by line (200 times dearer), and stamped on the raw clock when the first of a portion was
+there; a portion lasts up to `LONGEST_GATHER_S`, and at most a quarter of the silence between bursts, so that two never share one.
+
+`read` opens the port and, once it was lost, opens it again: while it is away each call waits its time out and raises
+`DeviceMissing`; the first that does not raise means that it is back, perhaps under another name (found again by its link in
+/dev/serial/by-id, P5). What a person should know besides is in `notes()`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import select
+import termios
+from pathlib import Path
+
+import serial
+
+from gpstime.drivers.holders import PROC, Holder, holders
+from gpstime.drivers.timebase import MachineTime
+from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing, UsageError
+from gpstime.model import SerialBytes
+from gpstime.ports import Timebase
+from gpstime.times import NS, RawNs
+
+BY_ID = Path("/dev/serial/by-id")
+PORTION = 4096
+"""Bytes; a tty's own buffer holds no more."""
+SHORTEST_GATHER_S, LONGEST_GATHER_S = 0.02, 0.1
+_SEEN_NS = 1_500_000_000
+"""How long a silence between bursts counts as seen."""
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
+_AGAIN_NS = 60 * NS
+"""The least time between two looks for other readers."""
+
+
+class SerialPort:
+    """`device`: a node, a link to one, or a `socket://` address. Constructing opens nothing; `open` says what is wrong at once.
+
+    `share` opens a port that somebody else holds too; `gather_s` fixes the length of a portion (0: whatever is there).
+    """
+
+    def __init__(
+        self,
+        device: str,
+        baud: int = 9600,
+        *,
+        time: Timebase | None = None,
+        share: bool = False,
+        gather_s: float | None = None,
+        by_id: Path = BY_ID,
+        proc: Path = PROC,
+    ) -> None:
+        if "://" in device and not device.startswith("socket://"):
+            raise UsageError(f"{device}: not a port that can be read; use a device such as /dev/serial0, or socket://host:port")
+        self.device = device
+        self.reconnects = 0
+        self.stolen = 0
+        """How often bytes were announced and then gone: somebody else reads them."""
+        self._baud = baud
+        self._time = time or MachineTime()
+        self._share, self._gather_s, self._by_id, self._proc = share, gather_s, by_id, proc
+        self._port: serial.Serial | None = None
+        self._poll = select.poll()
+        self._fd = -1
+        self._link = ""
+        self._node = device
+        self._was_open = False
+        self._retry_s, self._retry_at = FIRST_RETRY_S, self._time.now()
+        self._error: DeviceError = DeviceMissing(f"{device} was not opened.")
+        self._notes: list[str] = []
+        self._looked_at: RawNs | None = None
+        self._read_at = self._silence_at = RawNs(0)
+        self._silence_ns = 0
+
+    # ---- what it is ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """For people: the node as it is called now."""
+        return self._node
+
+    @property
+    def baud(self) -> int:
+        return self._baud
+
+    @baud.setter
+    def baud(self, baud: int) -> None:
+        """Another rate from now on; what was received at the old one is thrown away."""
+        self._baud = baud
+        if self._port is not None:
+            try:
+                self._port.baudrate = baud
+                self._port.reset_input_buffer()
+            except (OSError, termios.error, ValueError) as error:
+                raise DeviceError(f"{self.name} does not do {baud} baud ({error}); choose another rate") from None
+
+    def notes(self) -> list[str]:
+        """Sentences for people since the last call: another reader, another name."""
+        said, self._notes = self._notes, []
+        return said
+
+    # ---- opening and losing --------------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open it, or say what is in the way: DeviceMissing, DeviceForbidden, or DeviceBusy with the holder's name and a remedy."""
+        if self._port is not None:
+            return
+        device = self._link if self._link and os.path.exists(self._link) else self.device
+        network = "://" in device
+        node = device if network else os.path.realpath(device)
+        others = [] if network or self._share else [h for h in holders(device, self._proc) if h.sure]
+        if others:
+            raise DeviceBusy(others[0].sentence())
+        port: serial.Serial | None = None
+        try:
+            lock = None if network or self._share else True
+            port = serial.serial_for_url(device, baudrate=self._baud, timeout=0, write_timeout=1, exclusive=lock)
+            self._fd = port.fileno()
+            if not (network or self._share):
+                fcntl.ioctl(self._fd, termios.TIOCEXCL)  # pyserial's own lock is seen only by those that ask for it
+        except (OSError, termios.error, ValueError) as error:
+            if port is not None:
+                port.close()
+            raise self._refused(device, error) from None
+        self._port = port
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        if self._was_open:
+            self.reconnects += 1
+            if node != self._node:
+                self._notes.append(f"{self.device} is back as {node}; it was {self._node}.")
+        self._was_open = True
+        self._node = node
+        if not network:
+            self._link = self._stable_name(node) or self._link
+            self._notes += [h.sentence() for h in holders(device, self._proc) if self._share or not h.sure]
+        self._retry_s = FIRST_RETRY_S
+        self._looked_at = None
+
+    def _stable_name(self, node: str) -> str:
+        """The link in /dev/serial/by-id that leads here; empty for a port that has none (a UART on the header)."""
+        try:
+            links = sorted(self._by_id.iterdir())
+        except OSError:
+            return ""
+        return next((str(link) for link in links if os.path.realpath(link) == node), "")
+
+    def _refused(self, device: str, error: BaseException) -> DeviceError:
+        code = getattr(error, "errno", None) or (error.args[0] if error.args and isinstance(error.args[0], int) else None)
+        if code in (errno.EACCES, errno.EPERM):
+            return DeviceForbidden(
+                f"{device}: permission denied. Join the group that owns it: sudo usermod -aG dialout $USER, then log in again."
+            )
+        if code in (errno.EAGAIN, errno.EBUSY):
+            found = holders(device, self._proc)
+            who = found[0].sentence() if found else f"{device} is locked by another process: stop it (as root, fuser -v names it)."
+            return DeviceBusy(who)
+        if "://" in device:
+            return DeviceMissing(f"{device}: no connection ({error}). Is the sender running?")
+        if not os.path.exists(device):
+            return DeviceMissing(f"{device} is not there. Is the receiver plugged in, and the UART enabled in config.txt?")
+        return DeviceMissing(f"{device} can't be opened as a serial port ({error}).")
+
+    def _lose(self, why: str) -> DeviceMissing:
+        self._shut()
+        self._fail(DeviceMissing(why))
+        return DeviceMissing(why)
+
+    def _fail(self, error: DeviceError) -> None:
+        """Not to be had: the next attempt is for later, and ever later."""
+        self._error = error
+        self._retry_at = RawNs(self._time.now() + round(self._retry_s * NS))
+        self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
+
+    def _shut(self) -> None:
+        port, self._port = self._port, None
+        if port is None:
+            return
+        with contextlib.suppress(OSError):  # if it is gone, its lock is too
+            if not (self._share or "://" in self._node):
+                fcntl.ioctl(self._fd, termios.TIOCNXCL)
+        with contextlib.suppress(OSError):
+            port.close()
+
+    def _reopen(self, timeout_s: float) -> None:
+        """Open it within `timeout_s`, or raise why not: the reason itself the first time, later DeviceMissing."""
+        end = self._time.now() + round(timeout_s * NS)
+        while True:
+            now = self._time.now()
+            if now >= self._retry_at:
+                try:
+                    return self.open()
+                except DeviceError as error:
+                    self._fail(error)
+            if now >= end:
+                raise DeviceMissing(str(self._error)) if self._was_open else self._error
+            self._time.sleep(max(0.001, (min(end, self._retry_at) - now) / NS))
+
+    # ---- bytes ---------------------------------------------------------------------------------------------------------------
+
+    def read(self, timeout_s: float) -> SerialBytes | None:
+        """See `ports.ByteInput`. A port never opened before may also be busy or forbidden (`DeviceError`)."""
+        if self._port is None:
+            self._reopen(timeout_s)
+        assert self._port is not None
+        if not self._poll.poll(max(0, round(timeout_s * 1000))):
+            return None
+        at = self._time.now()
+        gather_s = self._gather(at) if self._gather_s is None else self._gather_s
+        if gather_s:
+            self._time.sleep(gather_s)
+        try:
+            data = self._port.read(PORTION)
+        except (OSError, termios.error) as error:  # SerialException is an OSError
+            data = b""
+            if self._gone():
+                raise self._lose(f"{self.name} was unplugged or hung up ({error}).") from None
+        if not data:
+            if self._gone():
+                raise self._lose(f"{self.name} was unplugged or hung up.")
+            self._robbed(at)
+            return None
+        self._read_at = self._time.now()
+        return SerialBytes(at, data, self._node if "://" in self._node else os.path.basename(self._node))
+
+    def _gather(self, at: RawNs) -> float:
+        """How long to let bytes come together: see the top of this file."""
+        silence = at - self._read_at
+        if silence > SHORTEST_GATHER_S * NS and (silence > self._silence_ns or at - self._silence_at > _SEEN_NS):
+            self._silence_ns, self._silence_at = silence, at
+        fits = PORTION / 4 * 10 / self._baud
+        if at - self._silence_at > _SEEN_NS:
+            return min(SHORTEST_GATHER_S, fits)
+        return min(max(SHORTEST_GATHER_S, self._silence_ns / NS / 4), LONGEST_GATHER_S, fits)
+
+    def _gone(self) -> bool:
+        """Unplugged, as against read empty by somebody else: the line hung up, or the node is no longer this device."""
+        if "://" in self._node:
+            return True  # a socket that is ready and has nothing is closed
+        if any(events & (select.POLLHUP | select.POLLNVAL) for _, events in self._poll.poll(0)):
+            return True
+        try:
+            return os.stat(self._node).st_rdev != os.fstat(self._fd).st_rdev
+        except OSError:
+            return True
+
+    def _robbed(self, at: RawNs) -> None:
+        """Bytes were announced and are not there: another reader has them."""
+        self.stolen += 1
+        if self._looked_at is not None and at - self._looked_at < _AGAIN_NS:
+            return
+        self._looked_at = at
+        found = holders(self._node, self._proc)
+        self._notes += [h.sentence() for h in found[:3]] or [
+            f"{self.name}: bytes were announced and then gone, so another process reads this port too and both lose bytes. "
+            "Find it (as root): fuser -v " + self.name
+        ]
+
+    def others(self) -> list[Holder]:
+        """Who else holds this port now."""
+        return [] if "://" in self._node else holders(self._node, self._proc)
+
+    def write(self, data: bytes) -> None:
+        """Send something to the receiver; DeviceMissing when it is gone."""
+        if self._port is None:
+            self._reopen(0)
+        assert self._port is not None
+        try:
+            self._port.write(data)
+        except (OSError, termios.error) as error:
+            raise self._lose(f"{self.name} takes no bytes ({error}).") from None
+
+    def close(self) -> None:
+        self._shut()
