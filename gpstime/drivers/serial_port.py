@@ -17,8 +17,7 @@ import os
 import select
 import termios
 from pathlib import Path
-
-import serial
+from typing import TYPE_CHECKING
 
 from gpstime.drivers.holders import PROC, Holder, holders
 from gpstime.drivers.timebase import MachineTime
@@ -26,6 +25,9 @@ from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissi
 from gpstime.model import SerialBytes
 from gpstime.ports import Timebase
 from gpstime.times import NS, RawNs
+
+if TYPE_CHECKING:
+    import serial
 
 BY_ID = Path("/dev/serial/by-id")
 PORTION = 4096
@@ -110,6 +112,8 @@ class SerialPort:
         """Open it, or say what is in the way: DeviceMissing, DeviceForbidden, or DeviceBusy with the holder's name and a remedy."""
         if self._port is not None:
             return
+        import serial  # late: `import gpstime` works without it
+
         device = self._link if self._link and os.path.exists(self._link) else self.device
         network = "://" in device
         node = device if network else os.path.realpath(device)
