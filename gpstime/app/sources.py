@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from gpstime.errors import DeviceError
-from gpstime.model import DeviceFound, DeviceLost, Event, Note, PpsEdge, SerialBytes, Tick
+from gpstime.model import DeviceFound, DeviceLost, Event, Note, PpsEdge, Tick
 from gpstime.ports import ByteInput, Clocks, EdgeStamp, PpsInput, Source, Timebase, Together
 from gpstime.times import NS, RawNs
 
@@ -134,24 +134,37 @@ class PpsSource:
 
 
 class SerialSource:
-    """A receiver's bytes, as they come."""
+    """A receiver's bytes, as they come. The port opens itself in `read`, and again after a loss: that it raises no more says so."""
 
-    def __init__(self, open_: Callable[[], ByteInput], timebase: Timebase, name: str = "serial") -> None:
+    def __init__(self, port: ByteInput, timebase: Timebase, name: str = "serial") -> None:
         self.name = name
-        self._port = Reopened(name, open_, timebase)
+        self._port, self._timebase = port, timebase
+        self._notes: Callable[[], list[str]] = getattr(port, "notes", list)
+        self._open = False
+        self._told: str | None = None
 
     def poll(self, timeout_s: float) -> list[Event]:
-        port, out = self._port.get(timeout_s)
-        if port is None:
-            return out
         try:
-            chunk = port.read(timeout_s)
+            chunk = self._port.read(timeout_s)
         except Shut as e:
-            return out + self._port.lost(e)
-        if isinstance(chunk, SerialBytes):
-            self._port.worked()
+            self._open = False
+            reason = " ".join(str(e).split()) or type(e).__name__
+            first, self._told = reason != self._told, reason
+            lost: list[Event] = [DeviceLost(self._timebase.now(), self.name, reason)] if first else []
+            return lost + self._said()
+        out: list[Event] = []
+        if not self._open:
+            self._open = True
+            how = f"{self._port.name} is {'open' if self._told is None else 'back'}"
+            self._told = None
+            out.append(DeviceFound(self._timebase.now() if chunk is None else chunk.at, self.name, how))
+        out += self._said()
+        if chunk is not None:
             out.append(chunk)
         return out
+
+    def _said(self) -> list[Event]:
+        return [Note(self._timebase.now(), f"{self.name}: {text}") for text in self._notes()]
 
     def close(self) -> None:
         self._port.close()

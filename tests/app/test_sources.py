@@ -30,42 +30,47 @@ class Doors:
 
 def test_a_receiver_that_is_not_there_yet_is_waited_for() -> None:
     time = VirtualTime()
-    port = Scripted([CHUNK])
-    doors = Doors(DeviceMissing("no /dev/double: plug it in"), DeviceMissing("no /dev/double: plug it in"), port)
-    source = SerialSource(doors, time)
+    away = DeviceMissing("no /dev/double: plug it in")
+    source = SerialSource(Scripted([away, away, away, CHUNK]), time)
     assert source.poll(1.0) == [DeviceLost(RawNs(START), "serial", "no /dev/double: plug it in")]
-    found = []
-    while not found:
-        found = source.poll(1.0)
-        assert doors.opened < 4
-    assert [type(e) for e in found] == [DeviceFound, SerialBytes]
-    assert (time.at - START) / NS == FIRST_PAUSE_S + 2 * FIRST_PAUSE_S  # slept, not spun
-    assert all(pause <= 1.0 for pause in time.slept)
-
-
-def test_the_pause_between_attempts_grows_and_stays_bounded() -> None:
-    time = VirtualTime()
-    doors = Doors(DeviceError("busy"))
-    source = SerialSource(doors, time)
-    events = [e for _ in range(3600) for e in source.poll(1.0)]
-    assert len(events) == 1  # the same again is not told again
-    assert 3600 / LONGEST_PAUSE_S < doors.opened < 3600 / LONGEST_PAUSE_S + 6
+    assert source.poll(1.0) == source.poll(1.0) == []  # the same again is not told again
+    assert source.poll(1.0) == [DeviceFound(CHUNK.at, "serial", "/dev/double is back"), CHUNK]
 
 
 def test_a_receiver_that_goes_away_comes_back_without_a_restart() -> None:
+    port = Scripted([CHUNK, DeviceMissing("unplugged"), OSError(5, "Input/output error"), None, CHUNK])
+    port.notes = lambda: ["somebody reads it too"] if len(port.script) == 2 else []
+    source = SerialSource(port, VirtualTime())
+    events = [e for _ in range(5) for e in source.poll(1.0)]
+    assert [type(e) for e in events] == [DeviceFound, SerialBytes, DeviceLost, DeviceLost, Note, DeviceFound, SerialBytes]
+    assert [e.reason for e in events if isinstance(e, (DeviceFound, DeviceLost))] == [
+        "/dev/double is open",
+        "unplugged",
+        "[Errno 5] Input/output error",
+        "/dev/double is back",
+    ]
+
+
+def test_a_pulse_that_is_not_there_is_tried_ever_more_seldom_but_for_ever() -> None:
     time = VirtualTime()
-    first = Scripted([CHUNK, DeviceMissing("unplugged")], "/dev/ttyACM0")
-    source = SerialSource(Doors(first, DeviceMissing("not there"), Scripted([CHUNK], "/dev/ttyACM1")), time)
+    doors = Doors(DeviceError("busy"))
+    source = PpsSource(doors, time, convert, time)
+    events = [e for _ in range(3600) for e in source.poll(1.0)]
+    assert events == [DeviceLost(RawNs(START), "pps", "busy")]
+    assert 3600 / LONGEST_PAUSE_S < doors.opened < 3600 / LONGEST_PAUSE_S + 6
+    assert all(pause <= 1.0 for pause in time.slept)
+
+
+def test_a_pulse_that_goes_away_comes_back_without_a_restart() -> None:
+    time = VirtualTime()
+    stamp = EdgeStamp("real", START + UNIX_APART, "assert", 1, "kernel")
+    first = Scripted([stamp, DeviceMissing("unplugged")], "/dev/pps0")
+    source = PpsSource(Doors(first, DeviceMissing("not there"), Scripted([stamp], "/dev/pps1")), time, convert, time)
     events = [e for _ in range(8) for e in source.poll(1.0)]
-    assert [type(e) for e in events] == [DeviceFound, SerialBytes, DeviceLost, DeviceLost, DeviceFound, SerialBytes]
-    assert events[2].reason == "unplugged"
-    assert events[4].reason == "/dev/ttyACM1 is back"
+    assert [type(e) for e in events] == [DeviceFound, PpsEdge, DeviceLost, DeviceLost, DeviceFound, PpsEdge]
+    assert (events[2].reason, events[4].reason) == ("unplugged", "/dev/pps1 is back")
     assert first.closed == 1
-
-
-def test_an_io_error_of_the_port_is_a_loss_too() -> None:
-    source = SerialSource(Doors(Scripted([OSError(5, "Input/output error")])), VirtualTime())
-    assert [type(e) for e in source.poll(1.0)] == [DeviceFound, DeviceLost]
+    assert (time.at - START) / NS == FIRST_PAUSE_S + 2 * FIRST_PAUSE_S
 
 
 def convert(stamp: EdgeStamp, before: Together, after: Together) -> PpsEdge | str:
