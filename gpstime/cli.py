@@ -15,6 +15,7 @@ import gpstime
 from gpstime.errors import GpstimeError
 
 COMMANDS = {
+    "config": ("gpstime.report.config", "the service's configuration in force, and every error in it"),
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),
     "nmea": ("gpstime.app.nmea", "every epoch and every rejection of a raw receiver capture"),
     "sim": ("gpstime.app.sim", "write a capture of a simulated board"),

@@ -1,0 +1,178 @@
+"""What the service can be told: sections and keys with their defaults, what each may be, and one line about it.
+
+The dataclasses are the schema: a field's default is the key's default, its metadata hold the check and the line for people.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpstime.app.durations import parse_duration
+from gpstime.errors import UsageError
+
+BAUDS = (4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
+AUTO = "auto"
+
+Check = Callable[[Any], Any]
+"""The value that is used for what the file says; ValueError with what to write instead."""
+
+
+def _key(default: Any, check: Check, about: str) -> Any:
+    return field(default=default, metadata={"check": check, "about": about})
+
+
+# ---- checks --------------------------------------------------------------------------------------------------------------------
+
+
+def _word(*words: str) -> Check:
+    def check(v: Any) -> str:
+        if not isinstance(v, str) or v not in words:
+            raise ValueError(f"write one of {', '.join(map(repr, words))}")
+        return v
+
+    return check
+
+
+def _text(what: str) -> Check:
+    def check(v: Any) -> str:
+        if not isinstance(v, str) or not v.strip() or any(ord(c) < 32 for c in v):
+            raise ValueError(f"write {what}, in quotation marks")
+        return v
+
+    return check
+
+
+def _path(v: Any) -> str:
+    if not isinstance(v, str) or (v and not v.startswith("/")):
+        raise ValueError('write an absolute path in quotation marks, or "" for none')
+    return v
+
+
+def _number(low: float, high: float, unit: str) -> Check:
+    def check(v: Any) -> float:
+        if isinstance(v, bool) or not isinstance(v, (int, float)) or not low <= v <= high:
+            raise ValueError(f"write a number of {unit} from {low:g} to {high:g}")
+        return float(v)
+
+    return check
+
+
+def _whole(low: int, high: int, unit: str) -> Check:
+    def check(v: Any) -> int:
+        if type(v) is not int or not low <= v <= high:
+            raise ValueError(f"write a whole number of {unit} from {low} to {high}")
+        return v
+
+    return check
+
+
+def _span(low_s: float, high_s: float) -> Check:
+    def check(v: Any) -> float:
+        try:
+            if isinstance(v, bool):
+                raise UsageError
+            seconds = v if isinstance(v, (int, float)) else parse_duration(v) if isinstance(v, str) else -1.0
+        except UsageError:
+            seconds = -1.0
+        if not low_s <= seconds <= high_s:
+            raise ValueError(f'write a time from {low_s:g} to {high_s:g} seconds, as a number or like "90s", "10m", "1h"')
+        return float(seconds)
+
+    return check
+
+
+def _flag(v: Any) -> bool:
+    if not isinstance(v, bool):
+        raise ValueError("write true or false")
+    return v
+
+
+def _auto_or(check: Check) -> Check:
+    def either(v: Any) -> Any:
+        if v == AUTO:
+            return v
+        try:
+            return check(v)
+        except ValueError as e:
+            raise ValueError(f'{e}, or "auto"') from None
+
+    return either
+
+
+def _baud(v: Any) -> int:
+    if type(v) is not int or v not in BAUDS:
+        raise ValueError(f"write one of {', '.join(map(str, BAUDS))}")
+    return v
+
+
+# ---- the schema ----------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    source: str = _key("serial", _word("serial", "gpsd", "none"), "where sentences come from")
+    port: str = _key(AUTO, _text('a device such as "/dev/serial0", or "socket://host:port"'), "the receiver's port")
+    baud: int | str = _key(AUTO, _auto_or(_baud), "its rate; auto listens and looks which one makes sentences")
+    share: bool = _key(False, _flag, "read a port that somebody else holds too (both lose bytes)")
+    gpsd: str = _key("localhost:2947", _text('"host:port" of gpsd'), "used when source is gpsd")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    backend: str = _key(
+        AUTO,
+        _word(AUTO, "kernel", "gpiod", "rpi-gpio", "none"),
+        "what stamps the pulse; auto takes the first that works: kernel, gpiod, rpi-gpio",
+    )
+    device: str = _key(AUTO, _text('a name such as "pps@12.-1" or "/dev/pps0"'), "kernel: which pulse, by its name in sysfs")
+    chip: str = _key(AUTO, _text('a label such as "pinctrl-bcm2711"'), "gpiod: the chip's label")
+    line: int = _key(18, _whole(0, 1023, "a GPIO line"), "gpiod, rpi-gpio: the line that the pulse is wired to")
+    edge: str = _key("assert", _word("assert", "clear"), "the edge that marks the second")
+    bias_us: float | str = _key(
+        AUTO, _auto_or(_number(-1e5, 1e5, "microseconds")), "by how much stamps are late; auto takes what is known of the board"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    tick_s: float = _key(10.0, _span(1, 3600), "how often all clocks are read together: finds steps and who steers")
+    board_s: float = _key(60.0, _span(1, 86_400), "how often temperature, throttling and governor are read")
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    folder: str = _key("/var/lib/gpstime", _path, 'where the record is kept ("": none)')
+    commit_s: float = _key(60.0, _span(1, 3600), "how often it is written to the card: what a power cut may cost")
+    raw_mb: int = _key(0, _whole(0, 100_000, "megabytes"), "a ring of the receiver's raw bytes of this size (0: none)")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    socket: str = _key("/run/gpstime/status.sock", _path, 'gpstime status asks here; only the group may ("": none)')
+    summary_s: float = _key(3600.0, _span(10, 7 * 86_400), "how often the log has a line that sums up")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What is in force. `lines`: "section.key" to the line of the file that says so; all else is a default."""
+
+    receiver: Receiver = field(default_factory=Receiver)
+    pulse: Pulse = field(default_factory=Pulse)
+    clocks: Clocks = field(default_factory=Clocks)
+    record: Record = field(default_factory=Record)
+    service: Service = field(default_factory=Service)
+    file: str = ""
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def rows(self) -> Iterator[tuple[str, str, Any, str, int | None]]:
+        """(section, key, value, about, line of the file or None for a default), in order."""
+        for section in SECTIONS:
+            part = getattr(self, section)
+            for f in dataclasses.fields(part):
+                yield section, f.name, getattr(part, f.name), f.metadata["about"], self.lines.get(f"{section}.{f.name}")
+
+
+SECTIONS: dict[str, type] = {"receiver": Receiver, "pulse": Pulse, "clocks": Clocks, "record": Record, "service": Service}
