@@ -65,6 +65,7 @@ class SerialPort:
         """How often bytes were announced and then gone: somebody else reads them."""
         self._baud = baud
         self._time = time or MachineTime()
+        self.clock = self._time.now
         self._share, self._gather_s, self._by_id, self._proc = share, gather_s, by_id, proc
         self._port: serial.Serial | None = None
         self._poll = select.poll()

@@ -94,6 +94,12 @@ class PtyReceiver:
     def plugged(self) -> bool:
         return self._master >= 0
 
+    def reset(self, portions: Iterable[tuple[RawNs, bytes]], baud: int | None) -> None:
+        """It starts anew, with other things to say and perhaps at another rate; the plug stays where it is."""
+        self._portions = iter(portions)
+        self._next = next(self._portions, None)
+        self._baud = baud
+
     # ---- sending -------------------------------------------------------------------------------------------------------------
 
     def advance(self, now: RawNs, settle: bool = False) -> int:
