@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gpstime.core import bank as b
-from gpstime.core.counter import step_ns
+from gpstime.core.counter import Counter
 from gpstime.core.forecast import seconds_until
 from gpstime.core.line import through
 from gpstime.core.mixture import mixture_quantile, t_over_normal
@@ -46,6 +46,7 @@ MEMORY = 20_000
 NOISE_MEMORY = 4_000
 BREAK = 8
 """So many innovations in a row far out (5 sigma) are no outliers: the clock did something new, the filters start again there."""
+VERY_COARSE_NS = 10_000
 LEAST_NS = 0.3
 """Rounding to whole ns."""
 
@@ -78,6 +79,7 @@ class DriftEstimator:
         self._recent: deque[tuple[float, float]] = deque(maxlen=WARM_UP)
         self._first: list[tuple[int, int]] = []
         self._err = 0.0
+        self._counter = Counter()
         self._quantum = 0
         self._last = 0
         self._since_check = 0
@@ -99,14 +101,15 @@ class DriftEstimator:
 
     # ---- in ------------------------------------------------------------------------------------------------------------------
 
-    def add(self, n: int, x_ns: int, err_ns: float = 0.0) -> None:
+    def add(self, n: int, x_ns: int, err_ns: float = 0.0, at: int = 1) -> None:
         """A pulse: `n` true seconds and `x_ns` of phase (raw clock minus true) after the first; `err_ns` of its stamp, half-width.
 
-        n must grow from call to call.
+        n must grow from call to call. `at`, the stamp itself, helps to tell a coarse counter whose phase does not move.
         """
         assert not self.n or n > self._last, "pulses come in order"
         self.n += 1
         self._err += (err_ns - self._err) / self.n
+        self._counter.add(n, x_ns, at)
         if self._bank:
             self._step(n, float(x_ns), 0.0)
         else:
@@ -125,7 +128,7 @@ class DriftEstimator:
 
     def _start(self) -> None:
         """Lay a line through the first pulses and start every filter on it, its covariance wide enough to count nothing twice."""
-        self._quantum = step_ns(self._first)
+        self._quantum = self._counter.step_ns
         t0 = self._first[0][0]
         ts = [float(n - t0) for n, _ in self._first]
         zs = [float(x) for _, x in self._first]
@@ -172,6 +175,8 @@ class DriftEstimator:
         """Let hopeless filters sleep, wake neighbours of the best, forget slowly, notice a break."""
         fade = 1.0 - self._since_check / MEMORY
         self._since_check = 0
+        if self._counter.step_ns != self._quantum:
+            self._regrain()
         self._best = best = max(self._bank, key=self._odds)
         if best[b.FAR] >= BREAK:
             self._restart(best)
@@ -197,6 +202,22 @@ class DriftEstimator:
                     row[b.LOGL] = best[b.LOGL] - WAKE
                     kept.append(row)
         self._bank = kept
+
+    def _regrain(self) -> None:
+        """The counter's step is another than the first pulses showed: if coarser, what the filters believe is too sharp."""
+        before, self._quantum = self._quantum, self._counter.step_ns
+        least = max(LEAST_NS, 0.4 * self._quantum)
+        span = self._last - self._first[0][0]
+        x = self._recent[-1][1]
+        for row in self._bank:
+            row[b.FLOOR2] = least**2
+            if self._quantum > before:
+                row[b.X], row[b.X0] = x, float(self._first[0][1])
+                row[b.Y] = (row[b.X] - row[b.X0]) / span
+                row[b.PXX] = row[b.P00] = (4.0 * least) ** 2
+                row[b.PYY] = (8.0 * least / span) ** 2
+                row[b.PXY] = row[b.PX0] = row[b.PY0] = row[b.LOGL] = row[b.FAR] = 0.0
+                row[b.R2] = max(row[b.R2], least**2)
 
     def _restart(self, best: b.Row) -> None:
         """The last pulses lie somewhere else: start all filters there; the run's start and the noise levels found stay."""
@@ -239,6 +260,8 @@ class DriftEstimator:
             [(r[b.X] - r[b.X0]) / span for r in rows],
             [(r[b.PXX] + r[b.P00] - 2.0 * r[b.PX0]) / span**2 for r in rows],
         )
+        if self._quantum > VERY_COARSE_NS:  # a step now and then: what happens between two of them no filter can tell
+            now_lo, now_hi = min(now_lo, mean_lo), max(now_hi, mean_hi)
         found = self.noise_found()
         white, walk = found.white_ns * 1e-9, found.walk_ppb * 1e-9
         return Drift(at, now, now_lo, now_hi, mean, mean_lo, mean_hi, self.n, span, found.pulse_ns, white, walk)
@@ -247,7 +270,7 @@ class DriftEstimator:
         if self.n < FEWEST:
             return None
         early = DriftEstimator("white" if self._white else "auto")
-        early._first, early.n, early._err = list(self._first), self.n, self._err
+        early._first, early.n, early._err, early._counter = list(self._first), self.n, self._err, self._counter
         early._start()
         return early.estimate(at)
 

@@ -130,7 +130,7 @@ class Engine:
             self._first = first = pulse
         if used:
             n = pulse.n - first.n
-            self._drift.add(n, pulse.at - first.at - n * NS, pulse.edge.err_ns)
+            self._drift.add(n, pulse.at - first.at - n * NS, pulse.edge.err_ns, pulse.at)
         else:
             self.rejected["pulse-without-fix"] += 1
             out.append(Rejected(pulse.at, "pps", "pulse-without-fix"))

@@ -11,11 +11,11 @@ from clocks import Point, Run, make
 from peers import least_squares, told
 
 from gpstime.core import bank, drift
-from gpstime.core.counter import step_ns
+from gpstime.core.counter import Counter
 from gpstime.core.drift import FEWEST, DriftEstimator
 from gpstime.core.forecast import seconds_until
 from gpstime.model import Drift
-from gpstime.times import RawNs
+from gpstime.times import NS, RawNs
 
 AT = RawNs(5)
 
@@ -119,7 +119,8 @@ def test_without_weights_outliers_spoil_it(monkeypatch: pytest.MonkeyPatch) -> N
 def slow_saw(estimator: DriftEstimator) -> tuple[Drift, float]:
     """A Pi 1 whose crystal gains 2.0005 ppm: its 1 us counter shows 2000 ns a second, and 1000 more after every 2000 s."""
     for n in range(600):
-        estimator.add(n, math.floor(2000.5 * n / 1000) * 1000)
+        x = math.floor(2000.5 * n / 1000) * 1000
+        estimator.add(n, x, 0.0, n * NS + x)
     found = estimator.estimate(AT)
     assert found is not None
     return found, 2000.5
@@ -132,7 +133,7 @@ def test_a_coarse_counter_is_noticed_and_its_step_is_in_the_interval() -> None:
 
 
 def test_not_noticed_the_interval_would_lie(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(drift, "step_ns", lambda first: 0)
+    monkeypatch.setattr(Counter, "step_ns", 0)
     found, truth = slow_saw(DriftEstimator())
     assert not found.mean_lo_ppb <= truth <= found.mean_hi_ppb
 
@@ -144,12 +145,33 @@ def test_not_noticed_the_interval_would_lie(monkeypatch: pytest.MonkeyPatch) -> 
         ([0, 4000, 12000, 16000, 16000], 4000),
         ([0, 2001, 4999, 7003, 9002], 0),
         ([0, 20_000, 40_000, 60_000, 80_000], 1000),
-        ([0, 0, 0, 0, 0], 1000),
+        ([0, 0, 0, 0, 0], 10_000_000),
         ([0, 52, 104, 157, 209], 0),
+        ([0, 30_518, 30_518, 61_035, 122_070, 152_588], 30_518),
+        ([0, 0, 1_000_000, 1_000_000, 3_000_000], 1_000_000),
     ],
 )
 def test_step_of_a_counter(xs: list[int], step: int) -> None:
-    assert step_ns(list(enumerate(xs))) == step
+    counter = Counter()
+    for n, x in enumerate(xs):
+        counter.add(n, x, 7 * NS + n * NS + x)
+    assert counter.step_ns == step
+
+
+@pytest.mark.parametrize("ppb", [38_900.0, 3_000.7, 500.0, -77.0])
+@pytest.mark.parametrize("step", [1_000_000.0, 100_000.0, 1e9 / 32768, 10_000_000.0])
+def test_very_coarse_counters_are_told_however_late(step: float, ppb: float) -> None:
+    for seed in range(3):
+        rng = random.Random(seed)
+        start, estimator, first = rng.random() * 1e9, DriftEstimator(), 0
+        for n in range(1800):
+            at = round(math.floor((start + n * (NS + ppb)) / step) * step)
+            first = first if n else at
+            estimator.add(n, at - first - n * NS, 0.0, at)
+        found = estimator.estimate(AT)
+        assert found is not None
+        assert found.mean_lo_ppb <= ppb <= found.mean_hi_ppb
+        assert found.freq_lo_ppb <= ppb <= found.freq_hi_ppb
 
 
 # ---- what clocks and records do -------------------------------------------------------------------------------------------------

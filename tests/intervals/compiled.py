@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from gpstime.core import bank as b
 from gpstime.core import drift as d
-from gpstime.times import RawNs
+from gpstime.times import NS, RawNs
 
 _advance = numba.njit(b.advance)
 
@@ -33,7 +33,9 @@ class Compiled(d.DriftEstimator):
 
     def feed(self, z: NDArray[np.float64]) -> None:
         for k in range(min(d.WARM_UP, len(z))):
-            self.add(k, int(z[k]))
+            self.add(k, int(z[k]), 0.0, k * NS + int(z[k]))
+        for k in range(d.WARM_UP, len(z)):  # the counter's step is settled in a few pulses
+            self._counter.add(k, int(z[k]), k * NS + int(z[k]))
         at = d.WARM_UP
         while at < len(z):
             upto = min(at + d.CHECK - self._since_check, len(z))
@@ -67,7 +69,7 @@ def agree(z: NDArray[np.float64], noise: d.Noise = "auto") -> bool:
     """Whether the compiled estimator and the plain one say the same of this run, to a part in a million of the interval."""
     plain, fast = d.DriftEstimator(noise), Compiled(noise)
     for k, x in enumerate(z):
-        plain.add(k, int(x))
+        plain.add(k, int(x), 0.0, k * NS + int(x))
     fast.feed(z)
     p, f = plain.estimate(RawNs(0)), fast.estimate(RawNs(0))
     assert p is not None
