@@ -119,7 +119,20 @@ class Note:
     text: str
 
 
-Event: TypeAlias = PpsEdge | SerialBytes | RtcReading | SqwEdge | Tick | Applied | Temperature | DeviceLost | DeviceFound | Note
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was made of the receiver's bytes when they came: a record keeps this for good, and the bytes themselves for a while.
+
+    `at` is that of `found`. Stands in for the bytes: a world gives one or the other, never both.
+    """
+
+    at: RawNs
+    found: Epoch | Rejected
+
+
+Event: TypeAlias = (
+    PpsEdge | SerialBytes | RtcReading | SqwEdge | Tick | Applied | Temperature | DeviceLost | DeviceFound | Note | Heard
+)
 
 
 # ---- findings ---------------------------------------------------------------------------------------------------------------

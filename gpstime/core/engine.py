@@ -1,7 +1,7 @@
 """The Engine: one event in, findings and adjustments out. It never reads a clock; the event says what time it is.
 
 PpsEdge -> train (which pulse) -> pairing (which second) -> Offset -> drift (the crystal)
-SerialBytes -> nmea -> Epoch -> pairing
+SerialBytes -> nmea -> Epoch -> pairing (Heard: the epoch from a record that no longer has the bytes)
 Tick, Applied, PpsEdge -> steps (did somebody step the system clock?)
 """
 
@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from gpstime.core.drift import FEWEST, DriftEstimator, Noise
+from gpstime.core.gpsd import Gpsd
 from gpstime.core.nmea import Nmea
 from gpstime.core.pairing import Pairing
 from gpstime.core.steps import StepWatch
@@ -25,6 +26,7 @@ from gpstime.model import (
     Epoch,
     Event,
     Finding,
+    Heard,
     Kind,
     Label,
     Offset,
@@ -52,6 +54,7 @@ class Engine:
         if noise not in ("auto", "white"):
             raise UsageError(f"unknown noise model {noise!r}: use 'auto' or 'white'")
         self.nmea = Nmea()
+        self.gpsd = Gpsd()
         self.train = Train()
         self.pairing = Pairing(leap, not_before)
         self.steps = StepWatch()
@@ -65,6 +68,7 @@ class Engine:
         self._on: dict[type, Callable[[Any], list[Finding]]] = {
             PpsEdge: self._edge,
             SerialBytes: self._bytes,
+            Heard: self._heard,
             Tick: self._tick,
             Applied: self._applied,
             RtcReading: self._rtc,
@@ -87,14 +91,23 @@ class Engine:
 
     def _bytes(self, event: SerialBytes) -> list[Finding]:
         out: list[Finding] = []
-        for found in self.nmea.feed(event.data, event.at):
-            out.append(found)
-            if isinstance(found, Rejected):
-                self.rejected[found.reason] += 1
-                self.pairing.on_rejected(found)
-            else:
-                self._epoch(found, out)
+        reader = self.gpsd if event.port.startswith("gpsd") else self.nmea
+        for found in reader.feed(event.data, event.at):
+            self._found(found, out)
         return out
+
+    def _heard(self, event: Heard) -> list[Finding]:
+        out: list[Finding] = []
+        self._found(event.found, out)
+        return out
+
+    def _found(self, found: Epoch | Rejected, out: list[Finding]) -> None:
+        out.append(found)
+        if isinstance(found, Rejected):
+            self.rejected[found.reason] += 1
+            self.pairing.on_rejected(found)
+        else:
+            self._epoch(found, out)
 
     def _epoch(self, epoch: Epoch, out: list[Finding]) -> None:
         if epoch.valid:

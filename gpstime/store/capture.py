@@ -3,7 +3,8 @@
 `decode` never raises: what it can't use comes back as `Skipped` with a stable reason, so that a damaged night is read as far as
 it goes.  All instants are exact ints; a float, a bool or a number beyond 64 bits where an instant belongs is `bad-value`.
 
-Two keys go beyond the format and are written only where they say something: `era` (count of clock steps) on `pps` and `set`, and
+A record adds `epoch` and `rejected` (what was made of bytes that may be gone by now) and `mark` (the end of a batch).  Two keys go
+beyond the format and are written only where they say something: `era` (count of clock steps) on `pps` and `set`, and
 `resolution_ns` on `rtc` where the decimals of `shown` do not say it already.
 """
 
@@ -20,19 +21,23 @@ from gpstime.model import (
     Applied,
     DeviceFound,
     DeviceLost,
+    Epoch,
     Event,
+    Heard,
     Note,
     PpsEdge,
+    Rejected,
     RtcReading,
     SerialBytes,
     SqwEdge,
     Temperature,
     Tick,
 )
-from gpstime.times import NS, UtcTime
+from gpstime.times import NS, RawNs, UtcTime
 
 FORMAT = 1
 _LIMIT = 2**63
+_COUNTS = ("lines", "chunks", "lost", "unkept", "findings", "crc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,28 @@ class Skipped:
     reason: str
 
 
-Line: TypeAlias = Event | Head | Skipped
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last line of a batch of a record: numbers that count from the start of its run.
+
+    `batch` this batch's number, `lines` and `chunks` the kept lines and the serial chunks so far, `lost` the lines that no disk
+    took; `findings` and `crc` what the engine found (see `store.digest`); `anchor` the latest pulse of the batch that has a second,
+    and that second; `withdrawn`: the seconds that this run gave before this batch are in doubt.
+    """
+
+    batch: int
+    lines: int = 0
+    chunks: int = 0
+    lost: int = 0
+    unkept: int = 0
+    """rejected sentences beyond what a batch keeps of them (a wrong baud rate makes thousands)"""
+    findings: int = 0
+    crc: int = 0
+    anchor: tuple[RawNs, UtcTime] | None = None
+    withdrawn: bool = False
+
+
+Line: TypeAlias = Event | Head | Mark | Skipped
 _Object: TypeAlias = dict[str, Any]
 
 
@@ -194,6 +220,39 @@ def _note(o: _Object) -> Note:
     return Note(_int(o["t"]), _text(o["text"]))
 
 
+def _epoch(o: _Object) -> Heard:
+    fix = o.get("fix")
+    at = _int(o["t"])
+    return Heard(
+        at,
+        Epoch(
+            at,
+            _int(o.get("burst", at)),
+            UtcTime.parse(_text(o["utc"])),
+            _flag(o["valid"]),
+            _text(o["sentence"]),
+            _flag(o.get("dated", True)),
+            None if fix is None else _flag(fix),
+        ),
+    )
+
+
+def _rejected(o: _Object) -> Heard:
+    at = _int(o["t"])
+    return Heard(at, Rejected(at, _text(o["source"]), _text(o["reason"]), bytes.fromhex(_text(o.get("hex", "")))))
+
+
+def _mark(o: _Object) -> Mark:
+    utc = o.get("utc")
+    counts = {key: _width(o.get(key, 0)) for key in _COUNTS}
+    return Mark(
+        _width(o["batch"]),
+        **counts,
+        anchor=None if utc is None else (_int(o["anchor"]), UtcTime.parse(_text(utc))),
+        withdrawn=_flag(o.get("withdrawn", False)),
+    )
+
+
 def _head(o: _Object) -> Head | Skipped:
     if type(o["format"]) is not int:
         raise _BadValue
@@ -213,7 +272,18 @@ _KINDS: dict[str, tuple[Callable[[_Object], Line], frozenset[str]]] = {
     "lost": (_lost, frozenset(("k", "t", "source", "reason"))),
     "found": (_found, frozenset(("k", "t", "source", "reason"))),
     "note": (_note, frozenset(("k", "t", "text"))),
-    "head": (_head, frozenset(("k", "format", "board", "host", "started_utc", "tool", "about"))),
+    "epoch": (_epoch, frozenset(("k", "t", "burst", "utc", "valid", "sentence", "dated", "fix"))),
+    "rejected": (_rejected, frozenset(("k", "t", "source", "reason", "hex"))),
+    "mark": (
+        _mark,
+        frozenset(("k", "batch", *_COUNTS, "anchor", "utc", "withdrawn")),
+    ),
+    "head": (
+        _head,
+        frozenset(
+            ("k", "format", "board", "host", "started_utc", "tool", "about", "run", "segment", "boot", "not_before", "noise")
+        ),
+    ),
 }
 
 
@@ -259,6 +329,10 @@ def _decimals(ns: int) -> int:
     return next((d for d in range(9) if ns % 10 ** (9 - d) == 0), 9)
 
 
+def _exact(utc: UtcTime) -> str:
+    return utc.iso(_decimals(utc.ns_of_day % NS))
+
+
 def _body(event: Event) -> _Object:
     match event:
         case PpsEdge():
@@ -302,6 +376,15 @@ def _body(event: Event) -> _Object:
             return {"k": "found", "t": event.at, "source": event.source, "reason": event.reason}
         case Note():
             return {"k": "note", "t": event.at, "text": event.text}
+        case Heard(at, Rejected() as found):
+            o = {"k": "rejected", "t": at, "source": found.source, "reason": found.reason}
+            return o | ({"hex": found.raw.hex()} if found.raw else {})
+        case Heard(at, Epoch() as found):
+            o = {"k": "epoch", "t": at} | ({} if found.burst_at == at else {"burst": found.burst_at})
+            o |= {"utc": _exact(found.second), "valid": found.valid, "sentence": found.sentence}
+            o |= {} if found.dated else {"dated": False}
+            return o | ({} if found.fix is None else {"fix": found.fix})
+    raise AssertionError(event)
 
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
@@ -315,3 +398,11 @@ def encode(event: Event) -> str:
 def encode_head(**fields: Any) -> str:
     """The first line; `fields` are the optional keys (board, host, started_utc, tool, about)."""
     return _encode({"k": "head", "format": FORMAT, **fields})
+
+
+def encode_mark(mark: Mark) -> str:
+    """The last line of a batch; what is 0 is left out."""
+    o: _Object = {"k": "mark", "batch": mark.batch}
+    o |= {key: n for key in _COUNTS if (n := getattr(mark, key))}
+    o |= {} if mark.anchor is None else {"anchor": mark.anchor[0], "utc": _exact(mark.anchor[1])}
+    return _encode(o | ({"withdrawn": True} if mark.withdrawn else {}))

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, TypeAlias
 
 from gpstime.errors import CaptureError, CaptureUnreadable
 from gpstime.model import Adjustment, Applied, Event
-from gpstime.store.capture import Head, Skipped, decode
+from gpstime.store.capture import Head, Mark, Skipped, decode
 from gpstime.store.lines import lines
 from gpstime.times import RawNs, UtcTime
 
@@ -97,6 +97,8 @@ class RecordedWorld:
                         skipped["second-head"] += 1
                     else:
                         self._headed, self.head = True, made.fields
+                    yield None
+                elif isinstance(made, Mark):
                     yield None
                 else:
                     yield made

@@ -23,6 +23,11 @@ utc = st.builds(
     ns=st.integers(0, 999_999_999) | st.just(0) | st.just(250_000_000),
 ) | st.just(UtcTime.civil(2016, 12, 31, 23, 59, 60))
 
+
+def heard(found):
+    return m.Heard(found.at, found)
+
+
 event = st.one_of(
     st.builds(
         m.PpsEdge,
@@ -45,4 +50,6 @@ event = st.one_of(
     st.builds(m.DeviceLost, int64, text, text),
     st.builds(m.DeviceFound, int64, text, text),
     st.builds(m.Note, int64, text),
+    st.builds(m.Epoch, int64, int64, utc, st.booleans(), text, st.booleans(), st.none() | st.booleans()).map(heard),
+    st.builds(m.Rejected, int64, text, text, st.binary(max_size=128)).map(heard),
 )
