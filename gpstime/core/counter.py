@@ -40,7 +40,7 @@ class Counter:
         rise, seconds = x - last, n - n_last
         if self._slope is None:
             self._slope = rise, seconds
-        elif rise * self._slope[1] != self._slope[0] * seconds:
+        elif abs(rise * self._slope[1] - self._slope[0] * seconds) > ROUNDING_NS * seconds * self._slope[1]:
             self._bent = True
         self._common = _common(self._common, abs(rise))
         self._fine = self._bent and self._common < COARSE_NS

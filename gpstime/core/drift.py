@@ -17,6 +17,7 @@ from typing import Literal
 from gpstime.core import bank as b
 from gpstime.core.counter import Counter
 from gpstime.core.forecast import seconds_until
+from gpstime.core.keeping import begin, blunt, move, odds, tend
 from gpstime.core.line import through
 from gpstime.core.mixture import mixture_quantile, t_over_normal
 from gpstime.model import Drift
@@ -24,23 +25,14 @@ from gpstime.times import RawNs
 
 Noise = Literal["auto", "white"]
 
-WALKS = tuple(10 ** (k / 2) for k in range(-4, 7))
-"""Random walk of frequency, ppb per root second: 1e-11 to 1e-6 fractional."""
-WHITES = tuple(10 ** (k / 2) for k in range(-1, 7))
-"""White FM, ns per root second: 3e-10 to 1e-6 fractional."""
 WARM_UP = 32
 """Pulses through which the first line is laid before the filters start."""
 FEWEST = 8
 """Pulses below which nothing is said."""
 LEVEL = 0.97
 """Probability that a reported interval takes from the mixture, so that it holds in 95 % of runs: see docs/estimator.md."""
-WALK_PRIOR, WHITE_PRIOR, PRIOR_TOP = 0.5, 0.3, 10.0
-"""Exponents of the prior in q and w up to PRIOR_TOP (1e-8): a level that cannot be seen is rather taken for large than for small.
-Beyond, where no crystal is, the prior falls as 1/level: resonators and broken timers must show it."""
 CHECK = 32
 """Pulses between looks at the bank as a whole."""
-DROP, WAKE = 14.0, 8.0
-"""A filter that many units of log probability behind the best sleeps; a neighbour of the best wakes up that far behind it."""
 MEMORY = 20_000
 """Pulses after which what a filter once predicted has faded to 1/e: noise levels are those of the last hours."""
 NOISE_MEMORY = 4_000
@@ -135,18 +127,7 @@ class DriftEstimator:
         # a coarse counter (Pi 1: 1 us) errs by a saw-tooth that is not white: 0.4 of a step, more than its 1/sqrt(12), covers both
         least = max(LEAST_NS, 0.4 * self._quantum)
         line = through(ts, zs, least)
-        wide = (4.0 * line.spread) ** 2
-        steep = (0.2 * line.spread * 31.0 / (ts[-1] or 1.0)) ** 2 * (WARM_UP / len(ts)) ** 3
-        for iq, iw, q, w in self._levels(line.spread):
-            row = [0.0] * b.WIDTH
-            row[b.X], row[b.Y], row[b.X0] = line.x, line.y, line.x
-            row[b.PXX] = row[b.PX0] = row[b.P00] = wide
-            row[b.PYY] = steep
-            row[b.R2], row[b.FLOOR2] = line.noise**2, least**2
-            row[b.Q2], row[b.W2] = q * q, w * w
-            row[b.A] = row[b.B] = 0.97
-            row[b.IQ], row[b.IW] = iq, iw
-            self._bank.append(row)
+        self._bank = begin(line, ts[-1], len(ts), least, self._white)
         self._best = self._bank[0]
         self._last = t0
         self.n = 0
@@ -157,19 +138,7 @@ class DriftEstimator:
             self.n += 1
             self._step(n, float(x), weight)
 
-    def _levels(self, spread: float) -> list[tuple[int, int, float, float]]:
-        if self._white:
-            return [(0, 0, 0.0, 0.0)]
-        top = max(100.0, spread / 4)  # ns in a second: what moves more than this is seen at once
-        return [(i, j, q, w) for i, q in enumerate(WALKS) if q <= top for j, w in enumerate(WHITES) if w <= max(30.0, top / 4)]
-
     # ---- the bank as a whole -------------------------------------------------------------------------------------------------
-
-    def _odds(self, row: b.Row) -> float:
-        """Log posterior of a filter, up to a constant."""
-        if self._white:
-            return 0.0
-        return row[b.LOGL] + _prior(row[b.Q2], WALK_PRIOR) + _prior(row[b.W2], WHITE_PRIOR)
 
     def _look(self) -> None:
         """Let hopeless filters sleep, wake neighbours of the best, forget slowly, notice a break."""
@@ -177,47 +146,22 @@ class DriftEstimator:
         self._since_check = 0
         if self._counter.step_ns != self._quantum:
             self._regrain()
-        self._best = best = max(self._bank, key=self._odds)
+        self._best = best = max(self._bank, key=odds)
         if best[b.FAR] >= BREAK:
             self._restart(best)
         if self._white:
             return
-        top, top_l = self._odds(best), best[b.LOGL]
-        iq, iw = best[b.IQ], best[b.IW]
-        kept: list[b.Row] = []
-        near = set()
-        for row in self._bank:
-            beside = abs(row[b.IQ] - iq) + abs(row[b.IW] - iw) <= 1
-            if beside or self._odds(row) > top - DROP:
-                row[b.LOGL] = (row[b.LOGL] - top_l) * fade
-                kept.append(row)
-                if beside:
-                    near.add((row[b.IQ], row[b.IW]))
-        if len(near) < 5:
-            for i, j in ((iq - 1, iw), (iq + 1, iw), (iq, iw - 1), (iq, iw + 1)):
-                if (i, j) not in near and 0 <= i < len(WALKS) and 0 <= j < len(WHITES):
-                    row = best.copy()
-                    row[b.IQ], row[b.IW] = i, j
-                    row[b.Q2], row[b.W2] = WALKS[int(i)] ** 2, WHITES[int(j)] ** 2
-                    row[b.LOGL] = best[b.LOGL] - WAKE
-                    kept.append(row)
-        self._bank = kept
+        self._bank = tend(self._bank, best, fade)
 
     def _regrain(self) -> None:
         """The counter's step is another than the first pulses showed: if coarser, what the filters believe is too sharp."""
         before, self._quantum = self._quantum, self._counter.step_ns
         least = max(LEAST_NS, 0.4 * self._quantum)
-        span = self._last - self._first[0][0]
-        x = self._recent[-1][1]
         for row in self._bank:
             row[b.FLOOR2] = least**2
-            if self._quantum > before:
-                row[b.X], row[b.X0] = x, float(self._first[0][1])
-                row[b.Y] = (row[b.X] - row[b.X0]) / span
-                row[b.PXX] = row[b.P00] = (4.0 * least) ** 2
-                row[b.PYY] = (8.0 * least / span) ** 2
-                row[b.PXY] = row[b.PX0] = row[b.PY0] = row[b.LOGL] = row[b.FAR] = 0.0
-                row[b.R2] = max(row[b.R2], least**2)
+        if self._quantum > before:
+            first, x = self._first[0]
+            blunt(self._bank, float(x), self._recent[-1][1], self._last - first, least)
 
     def _restart(self, best: b.Row) -> None:
         """The last pulses lie somewhere else: start all filters there; the run's start and the noise levels found stay."""
@@ -225,12 +169,7 @@ class DriftEstimator:
         recent = list(self._recent)[-max(BREAK, min(int(best[b.FAR]), WARM_UP)) :]
         t_last = recent[-1][0]
         line = through([t - t_last for t, _ in recent], [z for _, z in recent], math.sqrt(best[b.R2]))
-        span = t_last - recent[0][0]
-        for row in self._bank:
-            row[b.X], row[b.Y] = line.x, line.y
-            row[b.PXX], row[b.PYY] = (4.0 * line.spread) ** 2, (8.0 * line.spread / span) ** 2
-            row[b.PXY] = row[b.PX0] = row[b.PY0] = row[b.FAR] = 0.0
-            row[b.R2] = best[b.R2]
+        move(self._bank, line, t_last - recent[0][0], best[b.R2])
 
     # ---- out -----------------------------------------------------------------------------------------------------------------
 
@@ -276,9 +215,9 @@ class DriftEstimator:
 
     def _parts(self) -> list[tuple[float, b.Row]]:
         """Filters with their share of the probability; those below 1e-5 are left out."""
-        odds = [self._odds(row) for row in self._bank]
-        top = max(odds)
-        raw = [math.exp(o - top) for o in odds]
+        logs = [odds(row) for row in self._bank]
+        top = max(logs)
+        raw = [math.exp(o - top) for o in logs]
         total = sum(raw)
         kept = [(p / total, row) for p, row in zip(raw, self._bank, strict=True) if p > 1e-5 * total]
         total = sum(p for p, _ in kept)
@@ -288,7 +227,7 @@ class DriftEstimator:
         """The noise levels of the most probable filter; all zero before the filters run."""
         if not self._bank:
             return NoiseFound(0.0, 0.0, 0.0, False)
-        best = max(self._bank, key=self._odds)
+        best = max(self._bank, key=odds)
         still = [row[b.LOGL] for row in self._bank if row[b.IQ] == 0]
         seen = not self._white and (not still or best[b.LOGL] - max(still) > math.log(100.0))
         return NoiseFound(math.sqrt(best[b.R2]), math.sqrt(best[b.W2]), math.sqrt(best[b.Q2]), seen)
@@ -305,16 +244,10 @@ class DriftEstimator:
         half = 0.5 * (drift.freq_hi_ppb - drift.freq_lo_ppb)
         if half <= target_ppb:
             return 0.0
-        best = max(self._bank, key=self._odds)
+        best = max(self._bank, key=odds)
         scale = 1.96
         seconds = seconds_until(best, (target_ppb / scale) ** 2)
         if self.noise_found().walk_seen:
             return seconds
         shrinking = drift.span_s * (half / target_ppb - 1.0)
         return shrinking if math.isinf(seconds) else max(seconds, shrinking)
-
-
-def _prior(level2: float, exponent: float) -> float:
-    """Log prior of a noise level, given squared."""
-    top2 = PRIOR_TOP**2
-    return 0.5 * (exponent * math.log(level2) if level2 <= top2 else exponent * math.log(top2) - math.log(level2 / top2))
