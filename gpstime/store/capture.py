@@ -37,7 +37,7 @@ from gpstime.times import NS, RawNs, UtcTime
 
 FORMAT = 1
 _LIMIT = 2**63
-_COUNTS = ("lines", "chunks", "lost", "unkept", "findings", "crc")
+_COUNTS = ("lines", "chunks", "unkept", "findings", "crc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +59,14 @@ class Skipped:
 class Mark:
     """The last line of a batch of a record: numbers that count from the start of its run.
 
-    `batch` this batch's number, `lines` and `chunks` the kept lines and the serial chunks so far, `lost` the lines that no disk
-    took; `findings` and `crc` what the engine found (see `store.digest`); `anchor` the latest pulse of the batch that has a second,
-    and that second; `withdrawn`: the seconds that this run gave before this batch are in doubt.
+    `batch` this batch's number, `lines` and `chunks` the kept lines and the serial chunks so far; `findings` and `crc` what the
+    engine found (see `store.digest`); `anchor` the latest pulse of the batch that has a second, and that second; `withdrawn`: the
+    seconds that this run gave before this batch are in doubt.
     """
 
     batch: int
     lines: int = 0
     chunks: int = 0
-    lost: int = 0
     unkept: int = 0
     """rejected sentences beyond what a batch keeps of them (a wrong baud rate makes thousands)"""
     findings: int = 0
@@ -263,7 +262,7 @@ def _head(o: _Object) -> Head | Skipped:
 
 _KINDS: dict[str, tuple[Callable[[_Object], Line], frozenset[str]]] = {
     "pps": (_pps, frozenset(("k", "t", "shown", "edge", "seq", "by", "native", "stamp", "err_ns", "era"))),
-    "serial": (_serial, frozenset(("k", "t", "hex", "port"))),
+    "serial": (_serial, frozenset(("k", "t", "hex", "port", "i"))),  # i: place in a record's ring
     "tick": (_tick, frozenset(("k", "t", "shown", "mono", "err_ns"))),
     "rtc": (_rtc, frozenset(("k", "t", "shown", "edge", "err_ns", "chip", "trusted", "temp_c", "aging", "resolution_ns"))),
     "sqw": (_sqw, frozenset(("k", "t", "edge", "seq", "by"))),

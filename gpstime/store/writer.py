@@ -1,0 +1,223 @@
+"""Batches on their way to the disk: what happens when it is full, read-only, forbidden or failing.
+
+Nothing here raises into a run. A batch that the disk does not take waits in memory (bounded) and is tried again with the next one;
+`state` and `why` say what is the matter, and `told` hears each change.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import errno
+import os
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from gpstime.store.batches import ends_whole, pack
+from gpstime.store.capture import encode_head
+from gpstime.store.shelf import Appender, Busy, Segment, lock, segments
+
+KEEP_FREE = 32 << 20
+"""bytes of the disk that a record leaves to others: a full root file system stops more than a record"""
+SEGMENT = 4 << 20
+BACKLOG = 4 << 20
+"""bytes that may wait for a disk that takes nothing: a day or two of batches"""
+
+
+class State(enum.Enum):
+    """Whether the record is being written."""
+
+    OK = "ok"
+    FULL = "full"
+    READ_ONLY = "read-only"
+    FORBIDDEN = "forbidden"
+    BUSY = "busy"
+    FAILING = "failing"
+
+
+_STATES = {
+    errno.ENOSPC: State.FULL,
+    errno.EDQUOT: State.FULL,
+    errno.EROFS: State.READ_ONLY,
+    errno.EACCES: State.FORBIDDEN,
+    errno.EPERM: State.FORBIDDEN,
+}
+
+
+class Writer:
+    """One run's way to the disk. `run` is its number, None until the disk took its first batch."""
+
+    def __init__(
+        self,
+        folder: Path,
+        head: Mapping[str, object],
+        ring_bytes: int,
+        keep_free: int,
+        told: Callable[[str], None],
+    ) -> None:
+        self._folder, self._head, self._ring, self._keep_free, self._told = folder, dict(head), ring_bytes, keep_free, told
+        self.state, self.why = State.OK, ""
+        self.run: int | None = None
+        self.written = 0
+        """bytes handed to the disk"""
+        self.dropped = 0
+        """batches that had to go because the disk took none for too long"""
+        self._lock: int | None = None
+        self._kept: Appender | None = None
+        self._raw: Appender | None = None
+        self._numbers = {False: 0, True: 0}
+        self._old: deque[Segment] = deque()
+        """segments of the ring, oldest first, without the one that is being written"""
+        self._waiting: deque[tuple[bytes, bytes | None]] = deque()
+        self.put(None)
+
+    @property
+    def ring_size(self) -> int:
+        """Bytes of raw data on the disk."""
+        return sum(segment.size for segment in self._old) + (self._raw.size if self._raw else 0)
+
+    @property
+    def waiting(self) -> int:
+        """Batches that no disk has taken yet."""
+        return len(self._waiting)
+
+    def put(self, kept: bytes | None, raw: bytes | None = None) -> None:
+        """Write a batch, after those that wait. Never raises for what a disk can do. None: only see whether the disk is there."""
+        if kept is not None:
+            self._waiting.append((kept, raw))
+        try:
+            self._open()
+            while self._waiting:
+                self._room()
+                self._write(*self._waiting[0])
+                self._waiting.popleft()
+        except OSError as e:
+            self._trouble(e)
+        else:
+            self._say(State.OK, f"the record in {self._folder} is written again" if self.state is not State.OK else "")
+        while sum(len(k) + len(r or b"") for k, r in self._waiting) > BACKLOG:
+            self._waiting.popleft()
+            self.dropped += 1
+
+    # ---- files -----------------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        if self._kept is not None:
+            return
+        os.makedirs(self._folder, 0o750, exist_ok=True)
+        if self._lock is None:
+            self._lock = lock(self._folder)
+        if self.run is None:
+            found = segments(self._folder)
+            self._old = deque(segment for segment in found if segment.raw)
+            self._look_at_the_end(found)
+            self._room()
+            run = found[-1].run + 1 if found else 1
+            self._kept = self._segment(run, raw=False)
+            self.run = run
+        else:
+            self._kept = self._segment(self.run, raw=False)
+
+    def _segment(self, run: int, *, raw: bool) -> Appender:
+        """A new segment with its head, which alone says whose it is."""
+        self._numbers[raw] += 1
+        file = Appender(self._folder, run, self._numbers[raw], raw=raw)
+        head = pack([encode_head(**self._head, run=run, segment=self._numbers[raw])])
+        try:
+            file.append(head, durable=not raw)
+        except OSError:
+            file.close()
+            raise
+        self.written += len(head)
+        return file
+
+    def _look_at_the_end(self, found: list[Segment]) -> None:
+        last = next((segment for segment in reversed(found) if not segment.raw), None)
+        if last is None or not last.size:
+            return
+        with open(last.path, "rb") as file:
+            file.seek(max(last.size - 16, 0))
+            if not ends_whole(file.read()):
+                self._told(
+                    f"the record of run {last.run} ends in the middle of a batch (the power was cut, or gpstime was killed): all "
+                    f"before it is whole, and this run starts a file of its own"
+                )
+
+    def _write(self, kept: bytes, raw: bytes | None) -> None:
+        if raw is not None and self._ring:
+            self._write_raw(raw)
+        assert self._kept is not None
+        if self._kept.broken or self._kept.size > SEGMENT:
+            assert self.run is not None
+            old, self._kept = self._kept, self._segment(self.run, raw=False)
+            old.close()
+        try:
+            self._kept.append(kept, durable=True)
+        except OSError as e:
+            if e.errno not in (errno.ENOSPC, errno.EDQUOT) or not self._forget():
+                raise
+            self._kept.append(kept, durable=True)
+        self.written += len(kept)
+
+    def _write_raw(self, raw: bytes) -> None:
+        """Into the ring, without waiting for the device: what matters is in the kept part, whose sync often takes this along."""
+        assert self.run is not None
+        with contextlib.suppress(OSError):  # the ring is a convenience; the kept part, which follows, finds the same trouble
+            if self._raw is not None and (self._raw.broken or self._raw.size > max(min(SEGMENT, self._ring // 16), 1 << 12)):
+                file, self._raw = self._raw, None
+                file.close()
+                self._old.append(Segment(self.run, self._numbers[True], True, file.path, file.size))
+            if self._raw is None:
+                self._raw = self._segment(self.run, raw=True)
+            self._raw.append(raw, durable=False)
+            self.written += len(raw)
+        while self._old and self.ring_size > self._ring:
+            self._forget()
+
+    # ---- trouble ---------------------------------------------------------------------------------------------------------------
+
+    def _forget(self) -> bool:
+        """Remove the oldest segment of the ring; False if there is none."""
+        if not self._old:
+            return False
+        oldest = self._old.popleft()
+        with contextlib.suppress(FileNotFoundError):
+            oldest.path.unlink()
+        return True
+
+    def _room(self) -> None:
+        """Raw bytes go before the disk is full."""
+        while True:
+            room = os.statvfs(self._folder)
+            if room.f_bavail * room.f_frsize >= self._keep_free:
+                return
+            if not self._forget():
+                raise OSError(errno.ENOSPC, f"less than {self._keep_free >> 20} MB are free")
+
+    def _trouble(self, e: OSError) -> None:
+        state = State.BUSY if isinstance(e, Busy) else _STATES.get(e.errno or 0, State.FAILING)
+        place = self._folder
+        sentence = {
+            State.FULL: f"the disk of {place} is full ({e.strerror}): make room, or let record.folder be elsewhere",
+            State.READ_ONLY: f"the file system of {place} is read-only: mount it for writing, or let record.folder be elsewhere",
+            State.FORBIDDEN: f"user {os.getuid()} may not write to {place}: give it to that user, or choose another record.folder",
+            State.BUSY: f"{e}: end it, or let record.folder be elsewhere",
+            State.FAILING: f"can't write to {place}: {e.strerror or e}; the disk may be dying, look into dmesg",
+        }[state]
+        self._say(state, f"{sentence}; measuring goes on, and what is not written yet waits in memory")
+
+    def _say(self, state: State, why: str) -> None:
+        if state is not self.state:
+            self._told(why)
+        self.state, self.why = state, why if state is not State.OK else ""
+
+    def close(self) -> None:
+        """Let go of all files. What still waits is lost."""
+        for file in (self._kept, self._raw):
+            if file is not None:
+                file.close()
+        self._kept = self._raw = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
