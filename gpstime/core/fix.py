@@ -60,7 +60,7 @@ class FixRule:
         """What this sentence amounts to: a second to use, one not to use and why, or nothing."""
         self.epochs += 1
         kind = epoch.sentence[-3:]
-        if kind == "RMC":
+        if kind == "RMC" or epoch.sentence.startswith("gpsd-"):  # gpsd speaks of time and fix at once, as RMC does
             self._rmc = True
             self.fix = epoch.valid
             if epoch.valid:
@@ -98,6 +98,10 @@ class FixRule:
     def refused(self, rejected: Rejected) -> None:
         """A sentence without its date or time: a receiver that does not know them."""
         if rejected.reason not in ("no-date", "no-time"):
+            return
+        if rejected.source == "gpsd":
+            self._rmc, self.fix = True, False
+            self._cold()
             return
         kind, fields = rejected.raw[3:6], rejected.raw.split(b",", 7)
         if kind in (b"RMC", b"ZDA"):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpstime.drivers.holders import PROC, Holder, holders
+from gpstime.drivers.retry import Retry
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing, UsageError
 from gpstime.model import SerialBytes
@@ -35,7 +36,6 @@ PORTION = 4096
 SHORTEST_GATHER_S, LONGEST_GATHER_S = 0.02, 0.1
 _SEEN_NS = 1_500_000_000
 """How long a silence between bursts counts as seen."""
-FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 _AGAIN_NS = 60 * NS
 """The least time between two looks for other readers."""
 
@@ -72,9 +72,7 @@ class SerialPort:
         self._fd = -1
         self._link = ""
         self._node = device
-        self._was_open = False
-        self._retry_s, self._retry_at = FIRST_RETRY_S, self._time.now()
-        self._error: DeviceError = DeviceMissing(f"{device} was not opened.")
+        self._retry = Retry(self._time)
         self._notes: list[str] = []
         self._looked_at: RawNs | None = None
         self._read_at = self._silence_at = RawNs(0)
@@ -135,16 +133,15 @@ class SerialPort:
         self._port = port
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
-        if self._was_open:
+        if self._retry.was_open:
             self.reconnects += 1
             if node != self._node:
                 self._notes.append(f"{self.device} is back as {node}; it was {self._node}.")
-        self._was_open = True
+        self._retry.opened()
         self._node = node
         if not network:
             self._link = self._stable_name(node) or self._link
             self._notes += [h.sentence() for h in holders(device, self._proc) if self._share or not h.sure]
-        self._retry_s = FIRST_RETRY_S
         self._looked_at = None
 
     def _stable_name(self, node: str) -> str:
@@ -173,14 +170,8 @@ class SerialPort:
 
     def _lose(self, why: str) -> DeviceMissing:
         self._shut()
-        self._fail(DeviceMissing(why))
+        self._retry.failed(DeviceMissing(why))
         return DeviceMissing(why)
-
-    def _fail(self, error: DeviceError) -> None:
-        """Not to be had: the next attempt is for later, and ever later."""
-        self._error = error
-        self._retry_at = RawNs(self._time.now() + round(self._retry_s * NS))
-        self._retry_s = min(2 * self._retry_s, LAST_RETRY_S)
 
     def _shut(self) -> None:
         port, self._port = self._port, None
@@ -192,26 +183,12 @@ class SerialPort:
         with contextlib.suppress(OSError):
             port.close()
 
-    def _reopen(self, timeout_s: float) -> None:
-        """Open it within `timeout_s`, or raise why not: the reason itself the first time, later DeviceMissing."""
-        end = self._time.now() + round(timeout_s * NS)
-        while True:
-            now = self._time.now()
-            if now >= self._retry_at:
-                try:
-                    return self.open()
-                except DeviceError as error:
-                    self._fail(error)
-            if now >= end:
-                raise DeviceMissing(str(self._error)) if self._was_open else self._error
-            self._time.sleep(max(0.001, (min(end, self._retry_at) - now) / NS))
-
     # ---- bytes ---------------------------------------------------------------------------------------------------------------
 
     def read(self, timeout_s: float) -> SerialBytes | None:
         """See `ports.ByteInput`. A port never opened before may also be busy or forbidden (`DeviceError`)."""
         if self._port is None:
-            self._reopen(timeout_s)
+            self._retry.open(self.open, timeout_s)
         assert self._port is not None
         if not self._poll.poll(max(0, round(timeout_s * 1000))):
             return None
@@ -273,7 +250,7 @@ class SerialPort:
     def write(self, data: bytes) -> None:
         """Send something to the receiver; DeviceMissing when it is gone."""
         if self._port is None:
-            self._reopen(0)
+            self._retry.open(self.open, 0)
         assert self._port is not None
         try:
             self._port.write(data)

@@ -1,0 +1,314 @@
+"""gpsd as a source: drivers, reader and Engine against a fake gpsd on loopback, on a virtual clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+from ports import SOON_S, Virtual, simulated
+
+from gpstime.core.engine import Engine
+from gpstime.core.gpsd import LONGEST, Gpsd
+from gpstime.core.leap import BUILT_IN
+from gpstime.drivers.gpsd import GpsdPort, GpsdPulse
+from gpstime.errors import DeviceError, DeviceMissing
+from gpstime.model import Epoch, Event, Label, Offset, PpsEdge, Rejected, SerialBytes
+from gpstime.ports import Together
+from gpstime.sim.clock import SimClock
+from gpstime.sim.fake_gpsd import FakeGpsd, Report, reports
+from gpstime.sim.world import SimWorld
+from gpstime.times import NS, RawNs, UnixNs
+
+TOFF = (
+    b'{"class":"TOFF","device":"/dev/pts/0","real_sec":1772366401, "real_nsec":0,"clock_sec":1795513094,"clock_nsec":631468090}\r\n'
+)
+"""As gpsd 3.22 sent it."""
+TPV = b'{"class":"TPV","device":"/dev/pts/0","mode":3,"time":"2026-03-01T12:00:01.000Z","ept":0.005,"lat":51.477863833}\r\n'
+
+
+@dataclass
+class SimClocks:
+    """Fits `ports.Clocks`: a simulated board's clocks at a virtual instant."""
+
+    time: Virtual
+    clock: SimClock
+
+    def read(self) -> Together:
+        raw = RawNs(self.time.at)
+        return Together(raw, self.clock.shown(raw), self.clock.mono(raw), 100)
+
+
+@dataclass
+class Beside:
+    """A simulated world whose receiver a fake gpsd owns, and both doors to it, in turns on a virtual clock."""
+
+    world: SimWorld
+    toff: bool = True
+
+    def __post_init__(self) -> None:
+        self.time = Virtual()
+        self.clocks = SimClocks(self.time, self.world.clock)
+        self.due: list[Report] = list(reports(self.world.events(), self.world.clock.shown, self.toff))
+        self.gpsd = FakeGpsd(())
+        self.port = GpsdPort(self.clocks, port=self.gpsd.port, time=self.time)
+        self.pulse = GpsdPulse(port=self.gpsd.port, time=self.time)
+        self.time.at = self.due[0][0]
+        greeted(self.gpsd, self.port, self.pulse)
+
+    def events(self) -> Iterator[Event]:
+        """What the two drivers give; each report is read when it is sent."""
+        for at, report in self.due:
+            self.time.at = at
+            self.gpsd.send(report)
+            portion = self.port.read(SOON_S)
+            if portion is not None:
+                yield portion
+            stamp = self.pulse.wait(SOON_S) if report["class"] != "TPV" else None
+            if stamp is not None:
+                now = self.clocks.read()
+                yield PpsEdge(
+                    RawNs(now.raw - (now.real - stamp.stamp)), UnixNs(stamp.stamp), seq=stamp.seq, stamped_by=stamp.stamped_by
+                )
+
+    def close(self) -> None:
+        self.port.close()
+        self.pulse.close()
+        self.gpsd.close()
+
+
+def greeted(gpsd: FakeGpsd, port: GpsdPort, pulse: GpsdPulse | None = None) -> None:
+    """Connect and read what gpsd says to a new client: VERSION, DEVICES, WATCH."""
+    port.open()
+    if pulse is not None:
+        pulse.open()
+    gpsd.greet()  # the door
+    gpsd.greet()  # what they ask
+    for _ in range(3):
+        assert port.read(SOON_S) is None
+        assert pulse is None or pulse.wait(SOON_S) is None
+
+
+def thought(events: Iterator[Event]) -> tuple[Engine, list[object]]:
+    engine = Engine(BUILT_IN.table)
+    return engine, [finding for event in events for finding in engine.on(event)[0]]
+
+
+# ---- through the driver into the Engine --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("toff", [True, False])
+def test_through_gpsd_the_engine_finds_the_same(toff: bool) -> None:
+    """Each pulse gets its true second, and the true frequency lies in the interval, whether or not gpsd sends TOFF."""
+    beside = Beside(simulated(duration_s=300, baud=38400), toff)
+    engine, findings = thought(beside.events())
+    truth = beside.world.truth
+    assert engine.pairing.label is Label.OK, engine.pairing.why
+    offsets = [f for f in findings if isinstance(f, Offset)]
+    named = [f for f in offsets if f.second is not None]
+    assert len(offsets) >= 298
+    assert len(named) > 250
+    for offset in named:
+        pulse = truth.find(offset.at)
+        assert pulse is not None
+        assert offset.second == truth.utc(pulse.k)
+    last = engine.drift.estimate(offsets[-1].at)
+    true = truth.mean_ppb()
+    assert last is not None
+    assert true is not None
+    assert last.mean_lo_ppb - 20 <= true <= last.mean_hi_ppb + 20
+    delay = engine.pairing.delay
+    assert delay is not None
+    assert beside.port.unusable == 0
+    sentences = {f.sentence for f in findings if isinstance(f, Epoch) and f.valid}
+    assert sentences == {"gpsd-TOFF"} if toff else {"gpsd-TPV"}
+    beside.close()
+
+
+def test_toff_tells_when_the_burst_began_and_tpv_when_it_ended() -> None:
+    """The twin: at 9600 baud a burst lasts most of a second, and only TOFF keeps the delay that the receiver has."""
+    delays = {}
+    for toff in (True, False):
+        beside = Beside(simulated(duration_s=90, baud=9600, delay_ms=150, jitter_ms=2), toff)
+        engine, _ = thought(beside.events())
+        assert engine.pairing.delay is not None
+        delays[toff] = engine.pairing.delay.median_ns / 1e6
+        beside.close()
+    assert delays[True] == pytest.approx(150, abs=10)
+    assert delays[False] > 700
+
+
+def test_no_fix_is_said_and_names_nothing() -> None:
+    """F-D07: TPV without a time, mode 0 or 1; then a fix."""
+    beside = Beside(simulated(duration_s=200, faults=("cold-start",)))
+    engine, findings = thought(beside.events())
+    assert any(isinstance(f, Rejected) and f.reason in ("no-time", "no-fix") for f in findings)
+    assert engine.pairing.label is not Label.OK, "the leap second count after a cold start is not verified yet"
+    assert engine.pairing.fix is True
+    beside.close()
+
+
+# ---- the reader --------------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_real_gpsd_sent_is_read() -> None:
+    gpsd = Gpsd()
+    assert gpsd.feed(TOFF, RawNs(5)) == [], "no word of a fix yet"
+    first = gpsd.feed(TPV, RawNs(9))
+    assert first == [], "the TOFF of this second has spoken"
+    (epoch,) = gpsd.feed(TOFF.replace(b"6401", b"6402"), RawNs(NS))
+    assert isinstance(epoch, Epoch)
+    assert (epoch.second.iso(), epoch.burst_at, epoch.valid) == ("2026-03-01T12:00:02Z", NS, True)
+
+
+def test_tpv_alone_names_each_second_once() -> None:
+    gpsd = Gpsd()
+    found = [f for k in range(3) for f in gpsd.feed(TPV, RawNs(k))]
+    assert [f.second.iso() for f in found if isinstance(f, Epoch)] == ["2026-03-01T12:00:01Z"]
+
+
+@pytest.mark.parametrize("mode", [b"0", b"1"])
+def test_mode_0_and_1_are_no_fix(mode: bytes) -> None:
+    gpsd = Gpsd()
+    (found,) = gpsd.feed(TPV.replace(b'"mode":3', b'"mode":' + mode), RawNs(1))
+    assert isinstance(found, Epoch)
+    assert (found.valid, found.fix) == (False, False)
+    (refused,) = gpsd.feed(b'{"class":"TPV","device":"/dev/pts/0","mode":' + mode + b"}\n", RawNs(2))
+    assert isinstance(refused, Rejected)
+    assert refused.reason == "no-time"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"{\n", "malformed"),
+        (b"[1]\n", "malformed"),
+        (b"\xff\xfe{}\n", "malformed"),
+        (b"[" * 9000 + b"\n", "malformed"),
+        (b'{"class":"TPV","mode":3,"time":"yesterday"}\n', "bad-time"),
+        (b'{"class":"TPV","mode":3,"time":"2026-02-30T00:00:00.000Z"}\n', "bad-time"),
+        (b'{"class":"TOFF","real_sec":1e9,"real_nsec":0}\n', "bad-time"),
+        (b'{"class":"TOFF","real_sec":-1,"real_nsec":0}\n', "bad-time"),
+        (b'{"class":"TOFF","real_sec":' + b"9" * 5000 + b"}\n", "malformed"),
+        (b"x" * (LONGEST + 1), "too-long"),
+    ],
+)
+def test_rubbish_is_refused_and_the_next_line_is_read(line: bytes, reason: str) -> None:
+    gpsd = Gpsd()
+    (found,) = gpsd.feed(line, RawNs(1))
+    assert isinstance(found, Rejected)
+    assert found.reason == reason
+    assert len(found.raw) <= 128
+    if not line.endswith(b"\n"):
+        assert gpsd.feed(b"y" * LONGEST * 3 + b"\n", RawNs(2)) == []
+    (epoch,) = gpsd.feed(TPV, RawNs(3))
+    assert isinstance(epoch, Epoch)
+
+
+def test_portions_change_nothing() -> None:
+    stream = (TPV + TOFF + b"{}\r\n" + TPV.replace(b":01.000", b":02.000")) * 2
+    whole = Gpsd().feed(stream, RawNs(7))
+    gpsd = Gpsd()
+    assert [f for i in range(len(stream)) for f in gpsd.feed(stream[i : i + 1], RawNs(7))] == whole
+
+
+# ---- the connection ----------------------------------------------------------------------------------------------------------
+
+
+def test_no_gpsd_is_said_with_a_remedy_and_it_may_come_later() -> None:
+    gpsd = FakeGpsd([])
+    number = gpsd.port
+    gpsd.close()
+    time = Virtual()
+    port = GpsdPort(SimClocks(time, SimClock(0, 0)), port=number, time=time)
+    for _ in range(3):
+        with pytest.raises(DeviceMissing, match="systemctl start gpsd"):
+            port.read(10.0)
+    assert sum(time.slept) == pytest.approx(30, abs=1)
+    port.close()
+
+
+def test_a_restarted_gpsd_is_found_again() -> None:
+    time = Virtual()
+    gpsd = FakeGpsd([])
+    clocks = SimClocks(time, SimClock(0, 0))
+    port = GpsdPort(clocks, port=gpsd.port, time=time)
+    greeted(gpsd, port)
+    gpsd.send({"class": "TPV", "mode": 1})
+    assert port.read(SOON_S) is not None
+    number = gpsd.port
+    gpsd.stop()
+    with pytest.raises(DeviceMissing, match="stopped or restarted"):
+        port.read(SOON_S)
+    with pytest.raises(DeviceMissing):
+        port.read(1.0)
+    gpsd = FakeGpsd([], port=number)
+    time.at += 10 * NS
+    assert port.read(0) is None
+    gpsd.greet()
+    gpsd.greet()
+    for _ in range(3):
+        assert port.read(SOON_S) is None
+    gpsd.send({"class": "TPV", "mode": 1})
+    assert port.read(SOON_S) is not None
+    port.close()
+    gpsd.close()
+
+
+def test_a_gpsd_without_receiver_and_a_silent_one_are_said() -> None:
+    time = Virtual()
+    clocks = SimClocks(time, SimClock(0, 0))
+    gpsd = FakeGpsd([], devices=())
+    port = GpsdPort(clocks, port=gpsd.port, time=time)
+    greeted(gpsd, port)
+    notes = port.notes()
+    assert any("DEVICES=" in note for note in notes), notes
+    time.at += 11 * NS
+    assert port.read(0) is None
+    assert ["no time for 10 s" in note for note in port.notes()] == [True]
+    time.at += 60 * NS
+    assert port.read(0) is None
+    assert port.notes() == [], "said once"
+    port.close()
+    gpsd.close()
+
+
+def test_a_stamp_that_cannot_be_is_not_used() -> None:
+    """The system clock was stepped between gpsd's stamp and our reading: the burst did not begin a day ago."""
+    time = Virtual()
+    clock = SimClock(time.at, 1_795_513_094 * NS)
+    gpsd = FakeGpsd([])
+    port = GpsdPort(SimClocks(time, clock), port=gpsd.port, time=time)
+    greeted(gpsd, port)
+    toff = {"class": "TOFF", "device": "x", "real_sec": 1772366401, "real_nsec": 0}
+    for stamp_s, used in ((-1, True), (-86400, False), (86400, False)):
+        gpsd.send(toff | {"clock_sec": 1_795_513_094 + stamp_s, "clock_nsec": 0})
+        portion = port.read(SOON_S)
+        assert (portion is not None) is used
+        assert portion is None or portion == SerialBytes(RawNs(time.at - NS), portion.data, "gpsd")
+    assert port.unusable == 2
+    port.close()
+    gpsd.close()
+
+
+def test_only_one_device_gives_the_pulse() -> None:
+    time = Virtual()
+    gpsd = FakeGpsd([])
+    pulse = GpsdPulse(port=gpsd.port, time=time)
+    port = GpsdPort(SimClocks(time, SimClock(0, 0)), port=gpsd.port, time=time)
+    greeted(gpsd, port, pulse)
+    got = []
+    for k, device in enumerate(("/dev/pps0", "/dev/pps1", "/dev/pps0", "/dev/pps0")):
+        gpsd.send({"class": "PPS", "device": device, "clock_sec": 100 + min(k, 2), "clock_nsec": 5, "real_sec": 1, "real_nsec": 0})
+        got.append(pulse.wait(SOON_S))
+    assert [None if s is None else (s.native, s.stamp, s.seq, s.stamped_by) for s in got] == [
+        ("real", 100 * NS + 5, 1, "gpsd"),
+        None,
+        ("real", 102 * NS + 5, 2, "gpsd"),
+        None,
+    ]
+    with pytest.raises(DeviceError, match="owns the receiver"):
+        port.write(b"$PMTK000*32\r\n")
+    port.close()
+    pulse.close()
+    gpsd.close()
