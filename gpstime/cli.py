@@ -18,7 +18,9 @@ COMMANDS = {
     "config": ("gpstime.report.config", "the service's configuration in force, and every error in it"),
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),
     "nmea": ("gpstime.app.nmea", "every epoch and every rejection of a raw receiver capture"),
+    "run": ("gpstime.app.daemon", "the service: watch pulse and receiver until told to stop"),
     "sim": ("gpstime.app.sim", "write a capture of a simulated board"),
+    "status": ("gpstime.report.status", "how the running service stands"),
 }
 """name: (module with `add_arguments(parser)` and `command(args) -> int`, one line of help); imported only when needed"""
 

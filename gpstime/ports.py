@@ -46,7 +46,8 @@ class EdgeStamp:
 class PpsInput(Protocol):
     """A pulse's door. `name` is for people."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def wait(self, timeout_s: float) -> EdgeStamp | None:
         """The next edge not yet given; None after `timeout_s` without one. DeviceMissing when the device is gone."""
@@ -58,7 +59,8 @@ class PpsInput(Protocol):
 class ByteInput(Protocol):
     """A receiver's bytes. `name` is for people."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def read(self, timeout_s: float) -> SerialBytes | None:
         """What arrived, stamped on the raw clock at its first byte; None after `timeout_s` of silence. DeviceMissing when gone."""
@@ -98,7 +100,8 @@ class Timebase(Protocol):
 class Source(Protocol):
     """One driver as the live world runs it: in a thread of its own, or in turns on a virtual clock (tests)."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def poll(self, timeout_s: float) -> list[Event]:
         """Block at most `timeout_s`; the events since the last call, possibly none. A lost device is an event, not an exception."""

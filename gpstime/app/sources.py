@@ -26,7 +26,8 @@ Shut = (DeviceError, OSError)
 
 
 class Closeable(Protocol):
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def close(self) -> None: ...
 

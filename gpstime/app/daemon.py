@@ -1,0 +1,148 @@
+"""`gpstime run`: the service. Watches the live board until it is told to stop; what devices do meanwhile is a line in the log."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType, TracebackType
+from typing import TextIO
+
+import gpstime
+from gpstime.app.config import DEFAULT_FILE, ConfigError, load
+from gpstime.app.journal import INFO, NOTICE, Journal
+from gpstime.app.live import LiveTime, LiveWorld
+from gpstime.app.notify import Notify
+from gpstime.app.run import run
+from gpstime.app.settings import Config
+from gpstime.app.standing import Standing, say_frequency
+from gpstime.app.status import StatusSocket
+from gpstime.core.engine import Engine
+from gpstime.model import Drift, Event, Finding, LabelChange
+from gpstime.ports import Sink, Source
+from gpstime.times import LeapTable, UtcTime
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", help=f"the configuration (default {DEFAULT_FILE}; gpstime config shows it)")
+
+
+@dataclass(slots=True)
+class Fitted:
+    """What the configuration asked for, ready to run. `facts` go into the status, `said` are lines for the start of the log.
+
+    `sinks` get every value before the status does; `parts` are asked whenever somebody asks for the status; `closing` is called
+    last, whatever happened.
+    """
+
+    sources: list[Source]
+    head: dict[str, object] = field(default_factory=dict)
+    facts: dict[str, object] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    not_before: UtcTime | None = None
+    sinks: list[Sink] = field(default_factory=list)
+    parts: dict[str, Callable[[], object]] = field(default_factory=dict)
+    closing: list[Callable[[], None]] = field(default_factory=list)
+
+
+class Signals:
+    """A context in which SIGTERM, SIGINT and SIGHUP call `stop`; the second of them interrupts whatever the program does."""
+
+    NUMBERS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self.got: int | None = None
+        self._before: list[object] = []
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.got is not None:
+            raise KeyboardInterrupt
+        self.got = number
+        self._stop()
+
+    def __enter__(self) -> Signals:
+        self._before = [signal.signal(number, self._on_signal) for number in self.NUMBERS]
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, before in zip(self.NUMBERS, self._before, strict=True):
+            signal.signal(number, before)  # type: ignore[arg-type] # what signal() itself gave
+
+
+class Telling:
+    """A sink: the one line that `systemctl status` shows."""
+
+    def __init__(self, notify: Notify, standing: Standing) -> None:
+        self._notify, self._standing = notify, standing
+
+    def __call__(self, value: Event | Finding) -> None:
+        if isinstance(value, (Drift, LabelChange)):
+            drift = self._standing.drift
+            frequency = "" if drift is None else f"; {say_frequency(drift)}"
+            self._notify.status(f"second {self._standing.engine.pairing.label.value}{frequency}")
+
+
+def serve(
+    config: Config,
+    fitted: Fitted,
+    leap: LeapTable,
+    time: LiveTime,
+    environment: Mapping[str, str],
+    out: TextIO | None = None,
+) -> int:
+    """Run until a signal; the exit code. Errors of set-up come as GpstimeError, before the first event."""
+    engine = Engine(leap, fitted.not_before)
+    standing = Standing(engine, time.now(), fitted.facts)
+    standing.parts |= fitted.parts
+    journal = Journal(standing, config.service.summary_s, out, environment)
+    notify = Notify(environment, time.now)
+    beat_s = None if notify.watchdog_s is None else notify.watchdog_s / 2
+    world = LiveWorld(fitted.sources, time, head=fitted.head, idle=None if beat_s is None else notify.alive, idle_s=beat_s)
+    status: StatusSocket | None = None
+    try:
+        with Signals(world.stop) as signals:
+            if config.service.socket:
+                status = StatusSocket(config.service.socket, world.ask, lambda: standing.as_object(time.now()))
+                status.start()
+            journal.write(NOTICE, f"gpstime {gpstime.__version__} starts; configuration: {config.file or 'defaults'}")
+            for line in fitted.said:
+                journal.write(INFO, line)
+            notify.ready()
+            gc.collect()
+            gc.freeze()  # what is there now stays: no need to look through it again
+            sinks: Sequence[Sink] = [*fitted.sinks, standing, journal, Telling(notify, standing)]
+            run(world, engine, sinks)
+            notify.stopping()
+            journal.sum_up(time.now())
+            name = signal.Signals(signals.got).name if signals.got is not None else "the end of its sources"
+            journal.write(NOTICE, f"gpstime stops: {name}", time.now())
+    finally:
+        if status is not None:
+            status.close()
+        world.close()
+        for close in fitted.closing:
+            close()
+        notify.close()
+    return 0
+
+
+def command(args: argparse.Namespace) -> int:
+    """Exit code 0 after a signal, 2 for a configuration or a set-up that can't work; a missing device is waited for."""
+    import os
+
+    try:
+        config = load(args.config)
+    except ConfigError as e:
+        for problem in e.problems:
+            print(f"gpstime run: {problem}", file=sys.stderr)
+        return 2
+    from gpstime.app.catalogue import fit
+    from gpstime.drivers.leap_files import load as load_leaps
+    from gpstime.drivers.timebase import MachineTime
+
+    time = LiveTime(MachineTime())
+    return serve(config, fit(config, time), load_leaps(), time, os.environ)

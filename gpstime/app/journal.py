@@ -1,0 +1,113 @@
+"""Log lines for people: what changed, when it changes, and a line now and then that sums up. Nothing once a second."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from gpstime.app.durations import say_duration
+from gpstime.app.standing import Standing, say_frequency, say_step
+from gpstime.model import ClockStep, DeviceFound, DeviceLost, Drift, Event, Finding, Label, LabelChange, Note
+from gpstime.times import NS, RawNs
+
+WARNING, NOTICE, INFO = 4, 5, 6
+"""Levels of syslog(3), as journald reads them."""
+AT_ONCE, AN_HOUR = 20, 3600 * NS
+"""Lines of one kind that are written in an hour; what is beyond is counted."""
+
+
+class Journal:
+    """A `ports.Sink` that writes to the terminal or, under systemd, to the journal (which knows the time and the level)."""
+
+    def __init__(
+        self,
+        standing: Standing,
+        summary_s: float,
+        out: TextIO | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self._standing = standing
+        self._out = out or sys.stderr
+        self._systemd = _is_journal(self._out, environment.get("JOURNAL_STREAM", ""))
+        self._summary_ns = round(summary_s * NS)
+        self._next = standing.started + self._summary_ns
+        self._told = False
+        self._hour = standing.started
+        self._lines: dict[str, int] = {}
+        self._pulses = self._rejected = 0
+
+    def write(self, level: int, text: str, at: RawNs | None = None) -> None:
+        """One line. A journal that can't be written (its pipe is full or gone) is no reason to stop measuring."""
+        if self._systemd:
+            line = f"<{level}>{text}"
+        else:
+            line = text if at is None else f"{say_duration(max(0, at - self._standing.started) / NS)}: {text}"
+        with contextlib.suppress(OSError):
+            print(" ".join(line.split()), file=self._out, flush=True)
+
+    def __call__(self, value: Event | Finding) -> None:
+        kind = type(value)
+        if kind is Note:
+            self._limited("note", INFO, value.text, value.at)  # type: ignore[union-attr]
+        elif isinstance(value, DeviceLost):
+            self._limited("device", WARNING, f"{value.source} lost: {value.reason}", value.at)
+        elif isinstance(value, DeviceFound):
+            self._limited("device", NOTICE, f"{value.source}: {value.reason}", value.at)
+        elif isinstance(value, LabelChange):
+            self._label(value)
+        elif isinstance(value, ClockStep):
+            self._limited("step", WARNING, say_step(value), value.at)
+        elif isinstance(value, Drift) and not self._told:
+            self._told = True
+            self.write(INFO, f"first frequency: {say_frequency(value)}", value.at)
+        if value.at >= self._next:
+            self._next = RawNs(value.at + self._summary_ns)
+            self.sum_up(value.at)
+
+    def _label(self, change: LabelChange) -> None:
+        if change.new is Label.OK:
+            self._limited("label", NOTICE, f"the seconds are known: {change.why}", change.at)
+        elif change.withdrawn:
+            self._limited("label", WARNING, f"the seconds named so far are in doubt: {change.why}", change.at)
+        else:
+            self._limited("label", WARNING, f"the seconds are not known: {change.why}", change.at)
+
+    def _limited(self, kind: str, level: int, text: str, at: RawNs) -> None:
+        if at - self._hour >= AN_HOUR:
+            for name, count in self._lines.items():
+                if count > AT_ONCE:
+                    self.write(NOTICE, f"{count - AT_ONCE} more lines about {name} in the last hour were not written", at)
+            self._lines.clear()
+            self._hour = at
+        self._lines[kind] = count = self._lines.get(kind, 0) + 1
+        if count <= AT_ONCE:
+            self.write(level, text, at)
+
+    def sum_up(self, at: RawNs) -> None:
+        """Where the run stands, and what came since the last such line."""
+        standing = self._standing
+        pulses, rejected = standing.used, standing.engine.rejected.total()
+        drift = standing.engine.drift.estimate(at)
+        frequency = "no frequency yet" if drift is None else f"frequency {say_frequency(drift)}"
+        word, why = standing.word(at)
+        state = "" if word == "measuring" else f"; {word}: {why}"
+        self.write(
+            INFO, f"{pulses - self._pulses} pulses used, {rejected - self._rejected} things rejected; {frequency}{state}", at
+        )
+        self._pulses, self._rejected = pulses, rejected
+
+
+def _is_journal(out: TextIO, stream: str) -> bool:
+    """Whether `out` is the stream that systemd connected (the variable is inherited by shells whose output goes elsewhere)."""
+    try:
+        where = os.fstat(out.fileno())
+    except (OSError, ValueError, AttributeError):
+        return False
+    return stream == f"{where.st_dev}:{where.st_ino}"
+
+
+def _fits(journal: Journal) -> Callable[[Event | Finding], None]:
+    return journal

@@ -1,0 +1,171 @@
+"""How a run that goes on for years stands now: a sink that keeps what `gpstime status` and the log tell, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import gpstime
+from gpstime.core.engine import Engine
+from gpstime.model import (
+    ClockStep,
+    DeviceFound,
+    DeviceLost,
+    Drift,
+    Event,
+    Finding,
+    Kind,
+    Label,
+    Offset,
+    PpsEdge,
+    SerialBytes,
+    Temperature,
+)
+from gpstime.times import NS, RawNs
+
+SILENT_NS = 5 * NS
+"""Without a pulse, or a byte, for this long: silent."""
+
+
+@dataclass(slots=True)
+class Device:
+    """`there` None: not known yet. `seen_at`: the last that came from it."""
+
+    there: bool | None = None
+    reason: str = ""
+    seen_at: RawNs | None = None
+    count: int = 0
+    losses: int = 0
+
+
+def _number(v: float | None, digits: int) -> float | None:
+    return None if v is None else round(v, digits)
+
+
+class Standing:
+    """A `ports.Sink`. `facts` are said as they are (board, bias, file names); `parts` are asked at the time of the question."""
+
+    def __init__(self, engine: Engine, started: RawNs, facts: dict[str, object] | None = None) -> None:
+        self.engine, self.started = engine, started
+        self.facts = dict(facts or {})
+        self.parts: dict[str, Callable[[], object]] = {}
+        self.pulse, self.receiver = Device(), Device()
+        self.offset: Offset | None = None
+        self.labelled: Offset | None = None
+        self.drift: Drift | None = None
+        self.used = 0
+        self.temperature: dict[str, float] = {}
+        self._on: dict[type, Callable[[Any], None]] = {
+            PpsEdge: self._edge,
+            SerialBytes: self._bytes,
+            Offset: self._offset,
+            Drift: self._drift,
+            DeviceLost: self._lost,
+            DeviceFound: self._found,
+            Temperature: self._warm,
+        }
+
+    def __call__(self, value: Event | Finding) -> None:
+        on = self._on.get(type(value))
+        if on is not None:
+            on(value)
+
+    def _edge(self, edge: PpsEdge) -> None:
+        self.pulse.seen_at = edge.at
+        self.pulse.count += 1
+
+    def _bytes(self, chunk: SerialBytes) -> None:
+        self.receiver.seen_at = chunk.at
+        self.receiver.count += len(chunk.data)
+
+    def _offset(self, offset: Offset) -> None:
+        self.offset = offset
+        self.used += offset.kind is Kind.OK
+        if offset.second is not None:
+            self.labelled = offset
+
+    def _drift(self, drift: Drift) -> None:
+        self.drift = drift
+
+    def device(self, source: str) -> Device:
+        return self.pulse if source.startswith("pps") else self.receiver
+
+    def _lost(self, lost: DeviceLost) -> None:
+        device = self.device(lost.source)
+        device.losses += device.there is True
+        device.there, device.reason = False, lost.reason
+
+    def _found(self, found: DeviceFound) -> None:
+        device = self.device(found.source)
+        device.there, device.reason = True, found.reason
+
+    def _warm(self, reading: Temperature) -> None:
+        if len(self.temperature) < 16 or reading.sensor in self.temperature:
+            self.temperature[reading.sensor] = reading.celsius
+
+    # ---- asked ---------------------------------------------------------------------------------------------------------------
+
+    def word(self, now: RawNs) -> tuple[str, str]:
+        """One word and a sentence: `starting`, `no-pulses`, `no-receiver`, `no-second`, `measuring`."""
+        engine = self.engine
+        quiet = self.pulse.seen_at is None or now - self.pulse.seen_at > SILENT_NS
+        if quiet and now - self.started < SILENT_NS and self.pulse.there is not False:
+            return "starting", "no pulse yet"
+        if quiet:
+            why = self.pulse.reason if self.pulse.there is False else "the input is open, but no edge comes"
+            return "no-pulses", f"no pulse: {why}"
+        if self.receiver.seen_at is None or now - self.receiver.seen_at > SILENT_NS:
+            why = self.receiver.reason if self.receiver.there is False else "the port is open, but no byte comes"
+            return "no-receiver", f"pulses, but no receiver: {why}"
+        if engine.pairing.label is not Label.OK:
+            return "no-second", engine.pairing.why
+        return "measuring", engine.pairing.why
+
+    def as_object(self, now: RawNs) -> dict[str, object]:
+        """What `gpstime status --json` prints. Frequencies in ppb, positive when the clock gains; None is what is not known."""
+        engine, pairing = self.engine, self.engine.pairing
+        word, why = self.word(now)
+        d = engine.drift.estimate(now) if self.offset is None else engine.drift.estimate(self.offset.at)
+        last = self.labelled
+        current = last is not None and self.offset is last and pairing.label is Label.OK
+        return {
+            "status": word,
+            "why": why,
+            "tool": f"gpstime {gpstime.__version__}",
+            "running_s": _number((now - self.started) / NS, 1),
+            "freq_ppb": None if d is None else _number(d.freq_ppb, 4),
+            "freq_lo_ppb": None if d is None else _number(d.freq_lo_ppb, 4),
+            "freq_hi_ppb": None if d is None else _number(d.freq_hi_ppb, 4),
+            "n": 0 if d is None else d.n,
+            "span_s": None if d is None else d.span_s,
+            "label": pairing.label.value,
+            "assumption": pairing.assumption,
+            "last_labelled": None if last is None or last.second is None else last.second.iso(),
+            "offset_ns": last.offset_ns if last is not None and current else None,
+            "pulse": self._as_device(self.pulse, now),
+            "receiver": self._as_device(self.receiver, now) | {"sentences": engine.nmea.sentences, "fix": pairing.fix},
+            "rejected": dict(sorted(engine.rejected.items())),
+            "steps": engine.steps.count,
+            "steered_by": engine.steps.steered or "",
+            "temperature_c": dict(sorted(self.temperature.items())),
+            **self.facts,
+            **{name: ask() for name, ask in self.parts.items()},
+        }
+
+    @staticmethod
+    def _as_device(device: Device, now: RawNs) -> dict[str, object]:
+        ago = None if device.seen_at is None else _number(max(0, now - device.seen_at) / NS, 3)
+        return {"there": device.there, "reason": device.reason, "last_s_ago": ago, "count": device.count, "losses": device.losses}
+
+
+def say_frequency(d: Drift) -> str:
+    """Frequency and interval in ppm, with as many digits as the interval has meaning for."""
+    half = (d.freq_hi_ppb - d.freq_lo_ppb) / 2000
+    digits = 4 if half < 0.05 else 2
+    return f"{d.freq_ppb / 1000:+.{digits}f} ppm ({d.freq_lo_ppb / 1000:+.{digits}f} to {d.freq_hi_ppb / 1000:+.{digits}f})"
+
+
+def say_step(step: ClockStep) -> str:
+    by = f" by {step.by}" if step.by else ""
+    return f"the system clock was stepped by {step.step_ns / NS:+.6f} s{by}; the measurement is not touched by that"

@@ -1,0 +1,66 @@
+"""`gpstime status`: how the running service stands, from its socket."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import textwrap
+from typing import Any
+
+from gpstime.app.config import load
+from gpstime.app.durations import say_duration
+from gpstime.app.status import ask_status
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="the service's answer as one JSON object")
+    parser.add_argument("--socket", metavar="PATH", help="the service's socket (default: what its configuration says)")
+    parser.add_argument("--config", metavar="FILE", help="the service's configuration (default: its usual place)")
+
+
+def _ppm(s: dict[str, Any]) -> str:
+    if s.get("freq_ppb") is None:
+        return "unknown"
+    low, value, high = (s[key] / 1000 for key in ("freq_lo_ppb", "freq_ppb", "freq_hi_ppb"))
+    return f"{value:+.4f} ppm (95 %: {low:+.4f} to {high:+.4f}); the clock {'gains' if value >= 0 else 'loses'}"
+
+
+def _device(d: dict[str, Any]) -> str:
+    ago = d.get("last_s_ago")
+    last = "nothing came yet" if ago is None else f"last {say_duration(ago)} ago"
+    lost = f", lost {d['losses']} times" if d.get("losses") else ""
+    return f"{d.get('reason') or 'not opened yet'}; {last}{lost}"
+
+
+def as_text(s: dict[str, Any]) -> str:
+    """Several lines for people."""
+    rows = [("status", f"{s.get('status')}: {s.get('why')}")]
+    if "label" in s:
+        rows += [
+            ("running", f"{say_duration(s['running_s'])}; {s['tool']}"),
+            ("frequency", _ppm(s)),
+            ("pulses", f"{s['n']} used" + (f" over {say_duration(s['span_s'])}" if s["span_s"] else "")),
+            ("second", f"{s['label']}; last labelled pulse {s['last_labelled'] or 'none'}"),
+        ]
+        if s.get("offset_ns") is not None:
+            rows.append(("system clock", f"{s['offset_ns'] / 1e9:+.6f} s (ours minus true)"))
+        rows.append(("pulse", _device(s["pulse"])))
+        rows.append(("receiver", f"{_device(s['receiver'])}; {s['receiver']['sentences']} sentences"))
+        rejected = ", ".join(f"{n} {reason}" for reason, n in sorted(s["rejected"].items(), key=lambda item: -item[1]))
+        rows.append(("rejected", rejected or "none"))
+        by = f"; {s['steered_by']} steers it" if s.get("steered_by") else ""
+        rows.append(("steps", f"{s['steps']} of the system clock{by}"))
+        if s.get("temperature_c"):
+            rows.append(("temperature", ", ".join(f"{name} {c:.1f} C" for name, c in s["temperature_c"].items())))
+    lines = []
+    for name, text in rows:
+        first, *more = textwrap.wrap(str(text), 100, break_long_words=False, break_on_hyphens=False) or [""]
+        lines += [f"{name:<14}{first}", *(" " * 14 + line for line in more)]
+    return "\n".join(lines)
+
+
+def command(args: argparse.Namespace) -> int:
+    """Exit code 0 while it measures, 1 if the service runs and something is missing, 2 if it does not run or may not be asked."""
+    found = ask_status(args.socket or load(args.config).service.socket)
+    print(json.dumps(found) if args.json else as_text(found))
+    return 0 if found.get("status") == "measuring" else 1
