@@ -14,8 +14,8 @@ from typing import TypeAlias
 from gpstime.model import Adjustment, Applied, Event, Note, PpsEdge, SerialBytes
 from gpstime.ports import Source, Timebase
 
-POLL_S = 1.0
-"""How long a source may block: how long a clean stop may take."""
+POLL_S = 1.2
+"""How long a source may block: how long a clean stop may take. Longer than a second, so that a pulse ends most waits."""
 FULL = 10_000
 """Events that wait to be thought about (ten minutes of them): beyond that pulses and bytes are dropped, and counted."""
 

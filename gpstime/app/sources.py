@@ -16,8 +16,6 @@ from gpstime.times import NS, RawNs
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 """Between two attempts to open a device: doubled from the first to the longest."""
-STALE_NS = 1_500_000_000
-"""A reading of the clocks older than this is no bracket for an edge."""
 ONE_IN = 60
 """Of edges that gave no event for the same reason, one in this many is told."""
 
@@ -94,9 +92,7 @@ class Convert(Protocol):
 
 
 class PpsSource:
-    """A pulse. `bias_ns` is by how much its stamps are known to be late (interrupt latency of this board and backend)."""
-
-    name = "pps"
+    """A pulse, each edge brought to the raw clock by the clocks read before and after it."""
 
     def __init__(
         self, open_: Callable[[], PpsInput], clocks: Clocks, convert: Convert, timebase: Timebase, name: str = "pps"
@@ -106,11 +102,14 @@ class PpsSource:
         self._clocks, self._convert = clocks, convert
         self._latest: Together | None = None
         self._dropped: dict[str, int] = {}
+        self._notes: Callable[[], list[str]] = list
 
     def poll(self, timeout_s: float) -> list[Event]:
         pps, out = self._pps.get(timeout_s)
         if pps is None:
             return out
+        if out:  # just opened
+            self._notes = getattr(pps, "notes", list)
         before = self._latest or self._clocks.read()
         try:
             stamp = pps.wait(timeout_s)
@@ -118,6 +117,7 @@ class PpsSource:
             self._latest = None
             return out + self._pps.lost(e)
         after = self._latest = self._clocks.read()
+        out += [Note(after.raw, text) for text in self._notes()]
         if stamp is None:
             return out
         self._pps.worked()
