@@ -16,8 +16,12 @@ from gpstime.errors import GpstimeError
 
 COMMANDS = {
     "config": ("gpstime.report.config", "the service's configuration in force, and every error in it"),
+    "devices": ("gpstime.report.devices", "what this board has, and what to change in which file"),
+    "export": ("gpstime.app.export", "a run of the record as an open capture"),
+    "import": ("gpstime.app.bring", "open captures into a record"),
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),
     "nmea": ("gpstime.app.nmea", "every epoch and every rejection of a raw receiver capture"),
+    "replay": ("gpstime.report.replay", "a run of the record again: is it what the run itself found, and when was it"),
     "run": ("gpstime.app.daemon", "the service: watch pulse and receiver until told to stop"),
     "sim": ("gpstime.app.sim", "write a capture of a simulated board"),
     "status": ("gpstime.report.status", "how the running service stands"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from gpstime.app.verdict import judge
 from gpstime.app.watch import Watch
 from gpstime.core.engine import Engine
 from gpstime.model import Adjustment, Applied, Drift, Event, Label, Offset
-from gpstime.ports import World
+from gpstime.ports import Sink, World
 from gpstime.times import LeapTable, RawNs, UtcTime
 
 TARGET_PPB = 10.0
@@ -80,14 +80,16 @@ def measure(
     limit_s: float | None = None,
     simulated: bool = False,
     progress: Callable[[Offset, Engine], None] | None = None,
+    sinks: Sequence[Sink] = (),
 ) -> Measurement:
-    """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse."""
+    """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse,
+    `sinks` see every value."""
     engine = Engine(leap, not_before, noise)
     watch = Watch(limit_s, None if progress is None else lambda offset: progress(offset, engine))
     watch.train = lambda: (engine.train.restarts, engine.train.rate)
     with Interruptible() as interrupt:
         try:
-            run(_UpTo(world, watch, interrupt), engine, [watch])
+            run(_UpTo(world, watch, interrupt), engine, [watch, *sinks])
         finally:
             world.close()
     watch.settle(engine.pairing)

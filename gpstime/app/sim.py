@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import lzma
 import sys
 from typing import TextIO
 
 from gpstime.app.board import DEFAULT_S, LONGEST_S, add_board_arguments, scenario_from
 from gpstime.app.durations import parse_duration
+from gpstime.app.written import written
 from gpstime.errors import UsageError
 from gpstime.sim.clock import BOARDS
 from gpstime.sim.faults import FAULTS, FOREVER, FaultKind
@@ -62,7 +61,7 @@ def sim(args: argparse.Namespace) -> int:
     if args.out is None:
         raise UsageError("no file: say gpstime sim OUT.jsonl (or - for stdout), or --list for what can be simulated")
     world = SimWorld(scenario_from(args))
-    with _opened(args.out) as out:
+    with written(args.out) as out:
         write_capture(world, out)
     truth = {"file": args.out, "seed": world.scenario.seed, **world.truth.summary()}
     truth["faults"] = [str(f) for f in world.scenario.faults]
@@ -75,24 +74,6 @@ def write_capture(world: SimWorld, out: TextIO) -> None:
     out.write(encode_head(**world.head) + "\n")
     for event in world.events():
         out.write(encode(event) + "\n")
-
-
-def _opened(name: str) -> contextlib.AbstractContextManager[TextIO]:
-    """The file to write, compressed as its suffix says."""
-    if name == "-":
-        return contextlib.nullcontext(sys.stdout)
-    if name.endswith(".xz"):
-        return lzma.open(
-            name, "wt", encoding="ascii", preset=1
-        )  # a night in seconds; preset 6 saves a third and takes 20 times as long
-    if name.endswith(".zst"):
-        try:
-            import zstandard
-        except ImportError:
-            raise UsageError(f"{name}: zstd needs a library: pip install gpstime-pi[zstd]; or write .jsonl or .jsonl.xz") from None
-        opened: contextlib.AbstractContextManager[TextIO] = zstandard.open(name, "wt", encoding="ascii")
-        return opened
-    return open(name, "w", encoding="ascii")
 
 
 def _sentence(truth: dict[str, object]) -> str:

@@ -59,11 +59,12 @@ class Skipped:
 class Mark:
     """The last line of a batch of a record: numbers that count from the start of its run.
 
-    `batch` this batch's number, `lines` and `chunks` the kept lines and the serial chunks so far; `findings` and `crc` what the
-    engine found (see `store.digest`); `anchor` the latest pulse of the batch that has a second, and that second; `withdrawn`: the
-    seconds that this run gave before this batch are in doubt.
+    `at` the last event in it, `batch` its number, `lines` and `chunks` the kept lines and the serial chunks so far; `findings` and
+    `crc` what the engine found (see `store.digest`); `anchor` the latest pulse of the batch that has a second, and that second;
+    `withdrawn`: the seconds that this run gave before this batch are in doubt.
     """
 
+    at: RawNs
     batch: int
     lines: int = 0
     chunks: int = 0
@@ -245,6 +246,7 @@ def _mark(o: _Object) -> Mark:
     utc = o.get("utc")
     counts = {key: _width(o.get(key, 0)) for key in _COUNTS}
     return Mark(
+        _int(o["t"]),
         _width(o["batch"]),
         **counts,
         anchor=None if utc is None else (_int(o["anchor"]), UtcTime.parse(_text(utc))),
@@ -275,7 +277,7 @@ _KINDS: dict[str, tuple[Callable[[_Object], Line], frozenset[str]]] = {
     "rejected": (_rejected, frozenset(("k", "t", "source", "reason", "hex"))),
     "mark": (
         _mark,
-        frozenset(("k", "batch", *_COUNTS, "anchor", "utc", "withdrawn")),
+        frozenset(("k", "t", "batch", *_COUNTS, "anchor", "utc", "withdrawn")),
     ),
     "head": (
         _head,
@@ -401,7 +403,7 @@ def encode_head(**fields: Any) -> str:
 
 def encode_mark(mark: Mark) -> str:
     """The last line of a batch; what is 0 is left out."""
-    o: _Object = {"k": "mark", "batch": mark.batch}
+    o: _Object = {"k": "mark", "t": mark.at, "batch": mark.batch}
     o |= {key: n for key in _COUNTS if (n := getattr(mark, key))}
     o |= {} if mark.anchor is None else {"anchor": mark.anchor[0], "utc": _exact(mark.anchor[1])}
     return _encode(o | ({"withdrawn": True} if mark.withdrawn else {}))

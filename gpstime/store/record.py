@@ -53,6 +53,7 @@ class Record:
         self._raw: list[str] = []
         self._size = 0
         self._began: RawNs | None = None
+        self._last = RawNs(0)
         self._batch = self._lines = self._chunks = self._rejects = self._unkept = 0
         self._anchor: tuple[RawNs, UtcTime] | None = None
         self._withdrawn = False
@@ -104,6 +105,7 @@ class Record:
             # between two events, so that all findings of the last one are in; a raw clock that jumped back starts a batch too
             self.commit()
             self._began = event.at
+        self._last = event.at
         if isinstance(event, SerialBytes):
             self._chunks += 1
             if self._ringing:
@@ -137,6 +139,7 @@ class Record:
             return
         self._batch += 1
         mark = Mark(
+            self._last,
             self._batch,
             self._lines,
             self._chunks,
@@ -146,7 +149,7 @@ class Record:
             self._anchor,
             self._withdrawn,
         )
-        raw = pack([*self._raw, encode_mark(Mark(self._batch, chunks=self._chunks))]) if self._raw else None
+        raw = pack([*self._raw, encode_mark(Mark(self._last, self._batch, chunks=self._chunks))]) if self._raw else None
         self._writer.put(pack([*self._kept, encode_mark(mark)]), raw)
         self._kept, self._raw, self._size = [], [], 0
         self._began, self._rejects = None, 0
