@@ -12,13 +12,18 @@ from pathlib import Path
 
 import pytest
 
+from gpstime.app.devices import advice
+from gpstime.drivers.inventory import HEADER_CHIPS, take_inventory
+from gpstime.sim import clock
 from gpstime.sim.personalities import PERSONALITIES, Personality
 from gpstime.times import UtcTime
+from tests.drivers import pi_trees
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTES = ROOT / "firmware_notes"
 RECEIVERS = sorted((NOTES / "receivers").glob("*.md"))
-GRADED = [*RECEIVERS, *sorted((ROOT / "hw" / "wiring").glob("*.md"))]
+BOARDS = [note for note in sorted((NOTES / "boards").glob("*.md")) if note.stem != "TEMPLATE"]
+GRADED = [*RECEIVERS, *BOARDS, *sorted((ROOT / "hw" / "wiring").glob("*.md"))]
 
 GRADE = re.compile(r"\*(datasheet|seen|reported) \(([^)]+)\)\*")
 SEEN = re.compile(r"(\d{4}-\d\d-\d\d), ([\w.-]+)")
@@ -41,7 +46,7 @@ def claims(note: Path) -> Iterator[str]:
     """Every list item (with the lines that continue it) and table row that must be graded."""
     text = note.read_text(encoding="utf-8").split("\n## Not known")[0]
     for row in re.findall(r"^\|.*\|$", text, re.MULTILINE):
-        if not re.match(r"\| (fact|personality) \||\|-", row):
+        if not re.match(r"\| (fact|personality|board|hat) \||\|-", row):
             yield row
     yield from re.findall(r"^- .*(?:\n  .*)*", text, re.MULTILINE)
 
@@ -118,6 +123,51 @@ def test_template_has_the_facts_that_are_checked() -> None:
 def test_each_note_is_in_the_list() -> None:
     listed = re.findall(r"\(receivers/([\w-]+\.md)\)", (NOTES / "README.md").read_text(encoding="utf-8"))
     assert sorted(listed) == [note.name for note in RECEIVERS]
+
+
+# ---- boards ------------------------------------------------------------------------------------------------------------------
+
+
+def expected_of_board(name: str, tree: pi_trees.Board) -> dict[str, str]:
+    """What the note's front table must say: the simulated board, and the tree that `gpstime devices` is tested on."""
+    simulated = clock.BOARDS[name]
+    return {
+        "board": f"`{name}`",
+        "counter": f"{simulated.num * 1000 / simulated.den:g} MHz",
+        "GPIO label": tree.header_label,
+        "header port": tree.usable,
+        "header port fresh out of the box": f"/dev/{tree.serial0}",
+        "interrupt latency simulated": f"{simulated.irq_bias_ns / 1000:g} us",
+    }
+
+
+@pytest.mark.parametrize("note", BOARDS, ids=lambda note: note.stem)
+def test_note_and_board_agree(note: Path) -> None:
+    rows = front_table(note)
+    name = rows["board"][0].strip("`")
+    (tree,) = [t for t in pi_trees.BOARDS if t.model == clock.BOARDS[name].name]
+    wanted = expected_of_board(name, tree)
+    assert {fact: value for fact, (value, _) in rows.items()} == wanted
+    assert wanted["GPIO label"] in HEADER_CHIPS
+    # the control: another board's tree is told apart
+    assert all(expected_of_board(name, other) != wanted for other in pi_trees.BOARDS if other is not tree)
+
+
+def test_the_template_of_boards_has_the_facts_that_are_checked() -> None:
+    assert list(front_table(NOTES / "boards" / "TEMPLATE.md")) == list(expected_of_board("pi4", pi_trees.BOARDS[3]))
+    listed = re.findall(r"\(boards/([\w-]+\.md)\)", (NOTES / "README.md").read_text(encoding="utf-8"))
+    assert sorted(set(listed) - {"TEMPLATE.md"}) == [note.name for note in BOARDS]
+
+
+@pytest.mark.parametrize(("board", "kernel"), pi_trees.CASES, ids=pi_trees.IDS)
+def test_the_lines_to_copy_are_enough(tmp_path: Path, board: pi_trees.Board, kernel: pi_trees.Kernel) -> None:
+    """hw/boot against `gpstime devices`: with the file's lines in config.txt no board has anything left to add."""
+    file = ROOT / "hw" / "boot" / ("pi-5.txt" if board.name == "five" else "pi-0-to-4.txt")
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    made = pi_trees.tree(tmp_path, board, kernel)
+    assert [a for a in advice(take_inventory(made.done())) if a.add]
+    pi_trees.follow(made, lines, ["console=serial0,115200"])
+    assert advice(take_inventory(made.done())) == []
 
 
 # ---- what is *seen* can be seen again ----------------------------------------------------------------------------------------

@@ -29,11 +29,8 @@ STEERERS = {
     "systemd-timesyn": "systemd-timesyncd",  # the kernel keeps 15 characters of a name
     "systemd-timesyncd": "systemd-timesyncd",
     "phc2sys": "phc2sys",
-    "ts2phc": "ts2phc",
-    "timemaster": "timemaster",
-    "satpulsed": "satpulsed",
 }
-"""Programs that set or slew a clock, by the kernel's name for the process."""
+"""Programs that set or slew the system clock, by the kernel's name for the process."""
 _WRAPPERS = {"port", "ctrl", "serial-base"}
 """Since 6.5 the kernel puts a port of its own between a serial port and its driver."""
 
@@ -87,7 +84,7 @@ class I2cBus:
 
 @dataclass(frozen=True, slots=True)
 class Steerer:
-    """A process that steers a clock."""
+    """A process that steers the system clock."""
 
     name: str
     pid: int

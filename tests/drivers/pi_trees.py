@@ -1,8 +1,8 @@
 """File systems of Raspberry Pis, made small: what the kernel and Raspberry Pi OS put into /sys, /proc, /dev and the boot folder.
 
-Each board under two kernels. What differs between them is what real ones were seen to differ in: the number of the header's GPIO chip
-on a Pi 5 (https://github.com/WiringPi/WiringPi/issues/280), the kernel's own port devices below a serial port since 6.5, labels by
-chip number since 6.17, and the boot folder of Raspberry Pi OS 11 and 12.
+Each board under two kernels. What differs between them is what real ones were seen to differ in: the number of the header's GPIO
+chip on a Pi 5 (https://github.com/WiringPi/WiringPi/issues/280), the kernel's own port devices below a serial port since 6.5,
+labels by chip number since 6.17, and the boot folder of Raspberry Pi OS 11 and 12.
 """
 
 from __future__ import annotations
