@@ -19,7 +19,7 @@ from typing import Any
 from gpstime.core.gpsd import LONGEST
 from gpstime.drivers.retry import Retry
 from gpstime.drivers.timebase import MachineTime
-from gpstime.errors import DeviceError, DeviceMissing
+from gpstime.errors import DeviceError, DeviceMissing, UsageError
 from gpstime.model import SerialBytes
 from gpstime.ports import Clocks, EdgeStamp, Timebase
 from gpstime.times import NS, RawNs
@@ -31,6 +31,17 @@ QUIET_NS = 10 * NS
 OLDEST_NS = 3 * NS
 """A burst that gpsd says began longer ago than this: its stamp is not of this burst, or the clock was stepped."""
 _ROLLED = ("3.20", "3.21", "3.22")
+
+
+def address(text: str) -> tuple[str, int]:
+    """(host, port) of `host:port`, `host`, `:port` or `[::1]:port`; UsageError for anything else."""
+    host, colon, port = text.strip().rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = text.strip(), str(PORT)
+    host = host.removeprefix("[").removesuffix("]") or HOST
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or any(c.isspace() or c == "/" for c in host):
+        raise UsageError(f"not an address of a gpsd: {text!r}; write it like localhost:{PORT}")
+    return host, int(port)
 
 
 class Connection:

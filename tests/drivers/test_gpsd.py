@@ -11,8 +11,8 @@ from ports import SOON_S, Virtual, simulated
 from gpstime.core.engine import Engine
 from gpstime.core.gpsd import LONGEST, Gpsd
 from gpstime.core.leap import BUILT_IN
-from gpstime.drivers.gpsd import GpsdPort, GpsdPulse
-from gpstime.errors import DeviceError, DeviceMissing
+from gpstime.drivers.gpsd import GpsdPort, GpsdPulse, address
+from gpstime.errors import DeviceError, DeviceMissing, UsageError
 from gpstime.model import Epoch, Event, Label, Offset, PpsEdge, Rejected, SerialBytes
 from gpstime.ports import Together
 from gpstime.sim.clock import SimClock
@@ -312,3 +312,14 @@ def test_only_one_device_gives_the_pulse() -> None:
     port.close()
     pulse.close()
     gpsd.close()
+
+
+def test_addresses() -> None:
+    assert address("localhost:2947") == ("localhost", 2947)
+    assert address("pi.lan") == ("pi.lan", 2947)
+    assert address(":3000") == ("127.0.0.1", 3000)
+    assert address("[::1]:3000") == ("::1", 3000)
+    assert address("[::1]") == ("::1", 2947)
+    for wrong in ("pi:gps", "gpsd://pi", "pi:0", "pi:70000", "a b"):
+        with pytest.raises(UsageError, match="localhost:2947"):
+            address(wrong)
