@@ -41,13 +41,14 @@ class Damage:
     at_end: bool
 
 
-def _unpack(piece: bytes) -> bytes | None:
+def _unpack(piece: bytes) -> tuple[bytes, int] | None:
+    """What the batch at the start of `piece` holds, and its length in the file; None if there is no whole one."""
     stream = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=1 << 27)
     try:
         out = stream.decompress(piece, _LARGEST)
     except (lzma.LZMAError, MemoryError):
         return None
-    return out if stream.eof and not stream.unused_data.strip(b"\0") else None
+    return (out, len(piece) - len(stream.unused_data)) if stream.eof else None
 
 
 def batches(data: bytes) -> Iterator[Batch | Damage]:
@@ -55,7 +56,7 @@ def batches(data: bytes) -> Iterator[Batch | Damage]:
     start = 0
     while start < len(data):
         end = start if data.startswith(MAGIC, start) else -1
-        out: bytes | None = None
+        out: tuple[bytes, int] | None = None
         for _ in range(2):  # the magic may stand inside a batch by chance (once in 2**48 places): look on once
             if end < 0:
                 break
@@ -65,8 +66,8 @@ def batches(data: bytes) -> Iterator[Batch | Damage]:
             if out is not None or end == len(data):
                 break
         if out is not None:
-            yield Batch(start, out.split(b"\n")[:-1])
-            start = end
+            yield Batch(start, out[0].split(b"\n")[:-1])
+            start += out[1]
             continue
         following = data.find(MAGIC, start + 1)
         end = len(data) if following < 0 else following

@@ -123,7 +123,7 @@ class Writer:
         """A new segment with its head, which alone says whose it is."""
         self._numbers[raw] += 1
         file = Appender(self._folder, run, self._numbers[raw], raw=raw)
-        head = pack([encode_head(**self._head, run=run, segment=self._numbers[raw])])
+        head = pack([encode_head(**{**self._head, "run": run, "segment": self._numbers[raw]})])
         try:
             file.append(head, durable=not raw)
         except OSError:
@@ -165,15 +165,19 @@ class Writer:
         assert self.run is not None
         with contextlib.suppress(OSError):  # the ring is a convenience; the kept part, which follows, finds the same trouble
             if self._raw is not None and (self._raw.broken or self._raw.size > max(min(SEGMENT, self._ring // 16), 1 << 12)):
-                file, self._raw = self._raw, None
-                file.close()
-                self._old.append(Segment(self.run, self._numbers[True], True, file.path, file.size))
+                self._end_raw()
             if self._raw is None:
                 self._raw = self._segment(self.run, raw=True)
             self._raw.append(raw, durable=False)
             self.written += len(raw)
         while self._old and self.ring_size > self._ring:
             self._forget()
+
+    def _end_raw(self) -> None:
+        if self._raw is not None and self.run is not None:
+            self._raw.close()
+            self._old.append(Segment(self.run, self._numbers[True], True, self._raw.path, self._raw.size))
+        self._raw = None
 
     # ---- trouble ---------------------------------------------------------------------------------------------------------------
 
@@ -214,10 +218,10 @@ class Writer:
 
     def close(self) -> None:
         """Let go of all files. What still waits is lost."""
-        for file in (self._kept, self._raw):
-            if file is not None:
-                file.close()
-        self._kept = self._raw = None
+        self._end_raw()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
