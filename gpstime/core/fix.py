@@ -60,6 +60,9 @@ class FixRule:
         """What this sentence amounts to: a second to use, one not to use and why, or nothing."""
         self.epochs += 1
         kind = epoch.sentence[-3:]
+        if epoch.sentence == "gpsd-TPV" and epoch.fix:
+            self._rmc = self.fix = True
+            return None  # a fix, but no word of when the burst began
         if kind == "RMC" or epoch.sentence.startswith("gpsd-"):  # gpsd speaks of time and fix at once, as RMC does
             self._rmc = True
             self.fix = epoch.valid

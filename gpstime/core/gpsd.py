@@ -1,9 +1,8 @@
 """gpsd's JSON: lines in, `Epoch | Rejected` out. No byte sequence raises; memory is bounded.
 
-gpsd owns the receiver, and we have its word only. TPV says the time and whether there is a fix, but comes when gpsd has read the
-whole burst: up to a second late. TOFF comes once a second and says when the first byte of the burst arrived: its line is stamped
-with that instant by `drivers/gpsd`. So where TOFFs come, they name the seconds and TPV says whether to believe them; where none
-come, the first TPV of each second does both. (gpsd_json(5); seen with gpsd 3.22.)
+gpsd owns the receiver, and we have its word only. TOFF comes once a second and says when the first byte of the burst arrived: its
+line is stamped with that instant by `drivers/gpsd`, and names the second. TPV says whether there is a fix. It names no second: it
+comes when gpsd has read the whole burst, which may be after the next pulse, and nobody could tell. (gpsd_json(5); seen with 3.22.)
 """
 
 from __future__ import annotations
@@ -15,8 +14,6 @@ from gpstime.times import NS, RawNs, UtcTime
 
 LONGEST = 16_384
 """Bytes; gpsd's own limit for a report is 10 240."""
-TOFF_NS = 5 * NS
-"""After this long without TOFF, TPV names the seconds again."""
 FIX_NS = 5 * NS
 """How long TPV's word of a fix holds for TOFFs."""
 _LAST_SECOND = 4_102_444_800
@@ -32,8 +29,7 @@ class Gpsd:
         self._carry = b""
         self._skipping = False
         self._fix_at = RawNs(0)
-        self._toff_at: RawNs | None = None
-        self._named: UtcTime | None = None
+        self._told: UtcTime | None = None
 
     def feed(self, data: bytes, at: RawNs) -> list[Epoch | Rejected]:
         """What these bytes complete; `at` is when the burst behind them began, as far as is known."""
@@ -82,18 +78,15 @@ class Gpsd:
             second = UtcTime.parse(time)
         except ValueError:
             return "bad-time"
-        if self.fix and self._toff_at is not None and abs(at - self._toff_at) < TOFF_NS:
-            return None
-        if second == self._named and self.fix:
+        if second == self._told and self.fix:
             return None  # gpsd reports several times a second while it learns how long the receiver's burst is
-        self._named = second
-        return Epoch(at, at, second, self.fix, "gpsd-TPV", True, self.fix)
+        self._told = second
+        return Epoch(at, at, second, False, "gpsd-TPV", True, self.fix)
 
     def _toff(self, report: dict[str, Any], at: RawNs) -> Epoch | str | None:
         s, ns = report.get("real_sec"), report.get("real_nsec")
         if not (isinstance(s, int) and isinstance(ns, int) and 0 < s < _LAST_SECOND and 0 <= ns < NS):
             return "bad-time"
-        self._toff_at = at
-        if self.fix is None or abs(at - self._fix_at) > FIX_NS:
-            return None  # nothing said yet of a fix
-        return Epoch(at, at, UtcTime.from_unix(s * NS + ns), self.fix, "gpsd-TOFF", True, self.fix)
+        if not self.fix or abs(at - self._fix_at) > FIX_NS:
+            return None  # no word of a fix, or an old one
+        return Epoch(at, at, UtcTime.from_unix(s * NS + ns), True, "gpsd-TOFF", True, True)

@@ -30,6 +30,8 @@ QUIET_NS = 10 * NS
 """Without a report for this long after connecting, something is wrong behind gpsd."""
 OLDEST_NS = 3 * NS
 """A burst that gpsd says began longer ago than this: its stamp is not of this burst, or the clock was stepped."""
+ALONE = 30
+"""TPVs with a fix in a row without a TOFF, several of which may come in a second."""
 _ROLLED = ("3.20", "3.21", "3.22")
 
 
@@ -128,6 +130,7 @@ class GpsdPort:
         self.name = self._connection.where
         self._notes: list[str] = []
         self._quiet_since: RawNs | None = None
+        self._fixes_alone = 0
         self.unusable = 0
         """TOFFs whose stamp could not be."""
 
@@ -152,8 +155,15 @@ class GpsdPort:
             self._quiet_since = now
         if line is not None and line.startswith(b'{"class":"TPV"'):
             self._quiet_since = RawNs(2**62)
+            self._fixes_alone += b'"mode":2' in line or b'"mode":3' in line
+            if self._fixes_alone == ALONE:
+                self._notes.append(
+                    f"{self.name} says that there is a fix, but never when a burst of the receiver begins (no TOFF), so it can't name "
+                    "the seconds. Use a newer gpsd (3.17 or later), or the receiver's own port."
+                )
             return SerialBytes(now, line, "gpsd")
         if line is not None and line.startswith(b'{"class":"TOFF"'):
+            self._fixes_alone = 0
             at = self._began(line)
             if at is None:
                 self.unusable += 1

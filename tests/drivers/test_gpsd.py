@@ -97,10 +97,10 @@ def thought(events: Iterator[Event]) -> tuple[Engine, list[object]]:
 # ---- through the driver into the Engine --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("toff", [True, False])
-def test_through_gpsd_the_engine_finds_the_same(toff: bool) -> None:
-    """Each pulse gets its true second, and the true frequency lies in the interval, whether or not gpsd sends TOFF."""
-    beside = Beside(simulated(duration_s=300, baud=38400), toff)
+@pytest.mark.parametrize(("baud", "delay_ms"), [(38400, 150), (9600, 150), (9600, 450)])
+def test_through_gpsd_the_engine_finds_the_same(baud: int, delay_ms: float) -> None:
+    """Each pulse gets its true second, and the true frequency lies in the interval, also where bursts end after the next pulse."""
+    beside = Beside(simulated(duration_s=300, baud=baud, delay_ms=delay_ms))
     engine, findings = thought(beside.events())
     truth = beside.world.truth
     assert engine.pairing.label is Label.OK, engine.pairing.why
@@ -119,23 +119,23 @@ def test_through_gpsd_the_engine_finds_the_same(toff: bool) -> None:
     assert last.mean_lo_ppb - 20 <= true <= last.mean_hi_ppb + 20
     delay = engine.pairing.delay
     assert delay is not None
+    assert delay.median_ns / 1e6 == pytest.approx(delay_ms, abs=20)
     assert beside.port.unusable == 0
     sentences = {f.sentence for f in findings if isinstance(f, Epoch) and f.valid}
-    assert sentences == {"gpsd-TOFF"} if toff else {"gpsd-TPV"}
+    assert sentences == {"gpsd-TOFF"}
     beside.close()
 
 
-def test_toff_tells_when_the_burst_began_and_tpv_when_it_ended() -> None:
-    """The twin: at 9600 baud a burst lasts most of a second, and only TOFF keeps the delay that the receiver has."""
-    delays = {}
-    for toff in (True, False):
-        beside = Beside(simulated(duration_s=90, baud=9600, delay_ms=150, jitter_ms=2), toff)
-        engine, _ = thought(beside.events())
-        assert engine.pairing.delay is not None
-        delays[toff] = engine.pairing.delay.median_ns / 1e6
-        beside.close()
-    assert delays[True] == pytest.approx(150, abs=10)
-    assert delays[False] > 700
+@pytest.mark.parametrize("delay_ms", [150, 450])
+def test_tpv_alone_names_no_second(delay_ms: float) -> None:
+    """The end of the burst is all that it tells: at 450 ms and 9600 baud that lies after the next pulse, and looks like 170 ms."""
+    beside = Beside(simulated(duration_s=120, baud=9600, delay_ms=delay_ms), toff=False)
+    engine, findings = thought(beside.events())
+    assert [f for f in findings if isinstance(f, Offset) and f.second is not None] == []
+    assert engine.pairing.fix is True
+    assert engine.drift.n > 100, "the pulses count all the same"
+    assert ["no TOFF" in note for note in beside.port.notes()] == [False, True], "after the words about its release"
+    beside.close()
 
 
 def test_no_fix_is_said_and_names_nothing() -> None:
@@ -154,17 +154,18 @@ def test_no_fix_is_said_and_names_nothing() -> None:
 def test_what_the_real_gpsd_sent_is_read() -> None:
     gpsd = Gpsd()
     assert gpsd.feed(TOFF, RawNs(5)) == [], "no word of a fix yet"
-    first = gpsd.feed(TPV, RawNs(9))
-    assert first == [], "the TOFF of this second has spoken"
+    (first,) = gpsd.feed(TPV, RawNs(9))
+    assert isinstance(first, Epoch)
+    assert (first.valid, first.fix) == (False, True)
     (epoch,) = gpsd.feed(TOFF.replace(b"6401", b"6402"), RawNs(NS))
     assert isinstance(epoch, Epoch)
     assert (epoch.second.iso(), epoch.burst_at, epoch.valid) == ("2026-03-01T12:00:02Z", NS, True)
 
 
-def test_tpv_alone_names_each_second_once() -> None:
+def test_tpv_tells_of_each_second_once_and_vouches_for_none() -> None:
     gpsd = Gpsd()
     found = [f for k in range(3) for f in gpsd.feed(TPV, RawNs(k))]
-    assert [f.second.iso() for f in found if isinstance(f, Epoch)] == ["2026-03-01T12:00:01Z"]
+    assert [(f.second.iso(), f.valid, f.fix) for f in found if isinstance(f, Epoch)] == [("2026-03-01T12:00:01Z", False, True)]
 
 
 @pytest.mark.parametrize("mode", [b"0", b"1"])
