@@ -1,7 +1,8 @@
 """A receiver's port through pyserial: real ports, ptys and `socket://host:port`. Fits `ports.ByteInput`.
 
 Bytes are taken in portions, never line by line (200 times dearer), and stamped on the raw clock when the first of a portion was
-there; a portion lasts up to `LONGEST_GATHER_S`, and at most a quarter of the silence between bursts, so that two never share one.
+there. A portion lasts up to `LONGEST_GATHER_S` (each costs three wake-ups, the dearest thing that a quiet service does), and ends
+before the next burst is due, so that two share one only when a burst comes early.
 
 `read` opens the port and, once it was lost, opens it again: while it is away each call waits its time out and raises
 `DeviceMissing`; the first that does not raise means that it is back, perhaps under another name (found again by its link in
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 BY_ID = Path("/dev/serial/by-id")
 PORTION = 4096
 """Bytes; a tty's own buffer holds no more."""
-SHORTEST_GATHER_S, LONGEST_GATHER_S = 0.02, 0.1
+SHORTEST_GATHER_S, LONGEST_GATHER_S = 0.02, 0.25
+EARLY_S = 0.06
+"""A burst may come this much earlier than a second after the one before it, and still not share a portion with its end."""
+_OWN_NS = 900_000_000
+"""A silence this long after the last burst began is the next burst's; a shorter time after it, only a longer silence is."""
 _SEEN_NS = 1_500_000_000
 """How long a silence between bursts counts as seen."""
 _AGAIN_NS = 60 * NS
@@ -213,12 +218,13 @@ class SerialPort:
     def _gather(self, at: RawNs) -> float:
         """How long to let bytes come together: see the top of this file."""
         silence = at - self._read_at
-        if silence > SHORTEST_GATHER_S * NS and (silence > self._silence_ns or at - self._silence_at > _SEEN_NS):
+        if silence > SHORTEST_GATHER_S * NS and (silence > self._silence_ns or at - self._silence_at > _OWN_NS):
             self._silence_ns, self._silence_at = silence, at
+        since = at - self._silence_at
+        if since > _SEEN_NS:
+            return SHORTEST_GATHER_S
         fits = PORTION / 4 * 10 / self._baud
-        if at - self._silence_at > _SEEN_NS:
-            return min(SHORTEST_GATHER_S, fits)
-        return min(max(SHORTEST_GATHER_S, self._silence_ns / NS / 4), LONGEST_GATHER_S, fits)
+        return max(SHORTEST_GATHER_S, min(LONGEST_GATHER_S, (NS - since) / NS - EARLY_S, fits))
 
     def _gone(self) -> bool:
         """Unplugged, as against read empty by somebody else: the line hung up, or the node is no longer this device."""
