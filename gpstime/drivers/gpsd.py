@@ -158,8 +158,8 @@ class GpsdPort:
             self._fixes_alone += b'"mode":2' in line or b'"mode":3' in line
             if self._fixes_alone == ALONE:
                 self._notes.append(
-                    f"{self.name} says that there is a fix, but never when a burst of the receiver begins (no TOFF), so it can't name "
-                    "the seconds. Use a newer gpsd (3.17 or later), or the receiver's own port."
+                    f"{self.name} says that there is a fix, but never when a burst of the receiver begins (no TOFF), so it can't "
+                    "name the seconds. Use a newer gpsd (3.17 or later), or the receiver's own port."
                 )
             return SerialBytes(now, line, "gpsd")
         if line is not None and line.startswith(b'{"class":"TOFF"'):
