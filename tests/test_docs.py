@@ -169,7 +169,7 @@ def test_the_name_clash_is_told_plainly() -> None:
 
 def test_readme_examples_are_real(tmp_path: Path) -> None:
     ran = list(examples(README.read_text(encoding="utf-8")))
-    assert {command.split()[1] for command, _ in ran} == {"measure", "nmea", "sim"}
+    assert {command.split()[1] for command, _ in ran} == {*("measure", "nmea", "sim", "import", "replay", "export")}
     for command, shown in ran:
         done = run(command, tmp_path)
         assert shown_is_real(shown, done.stdout), f"python tests/readme_examples.py mends this: $ {command}\n{done.stdout}"
@@ -222,6 +222,32 @@ def test_kinds_of_the_open_capture() -> None:
         assert not isinstance(decode(json.dumps({"k": kind} | keys | own).encode()), Skipped), kind
 
 
+PAINS = [*range(1, 14), *range(17, 24), *range(31, 34)]
+
+
+def pains(text: str) -> dict[int, tuple[str, str]]:
+    """number -> (what gpstime does, held by), from the table."""
+    rows = re.findall(r"^\| P(\d+) \| [^|]+ \| ([^|]+) \| ([^|]+) \|$", text, re.MULTILINE)
+    assert len({number for number, *_ in rows}) == len(rows), "a pain told twice"
+    return {int(number): (does, held) for number, does, held in rows}
+
+
+def named_tests_missing(text: str) -> list[str]:
+    """Tests named as `file::function` that are not there."""
+    found = []
+    for file, function in re.findall(r"`(tests/[\w/.]+)::(\w+)`", text):
+        path = ROOT / file
+        if not path.is_file() or not re.search(rf"^def {function}\(", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.append(f"{file}::{function}")
+    return found
+
+
+def test_each_pain_is_answered() -> None:
+    text = (ROOT / "docs" / "pains.md").read_text(encoding="utf-8")
+    assert sorted(pains(text)) == PAINS
+    assert named_tests_missing(text) == []
+
+
 # ---- controls: the guards can fail --------------------------------------------------------------------------------------------
 
 
@@ -254,6 +280,14 @@ def test_an_example_that_is_made_up_is_found() -> None:
     assert shown_is_real("+2.302 ppm of 7\n", "+2.304 ppm of 7\n")
     assert not shown_is_real("+2.302 ppm of 7\n", "+2.306 ppm of 7\n")
     assert not shown_is_real("+2.302 ppm of 7\n", "+2.302 ppm of 8\n")
+
+
+def test_a_test_that_is_not_there_is_found() -> None:
+    assert named_tests_missing("`tests/test_docs.py::test_paper` `tests/test_docs.py::test_pape`") == [
+        "tests/test_docs.py::test_pape"
+    ]
+    assert named_tests_missing("`tests/test_nothing.py::test_paper`") == ["tests/test_nothing.py::test_paper"]
+    assert pains("| P3 | a | b | `c` |\n| P4 | a | b |\n") == {3: ("b", "`c`")}
 
 
 def test_a_missing_version_is_found() -> None:

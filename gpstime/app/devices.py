@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gpstime.drivers.inventory import Inventory, PulseDevice, SerialPort, pulses, seen_ticking, take_inventory
+from gpstime.drivers.inventory import Inventory, SerialPort, pulses, seen_ticking, take_inventory
 from gpstime.ports import Timebase
 
 
@@ -179,16 +179,12 @@ def _modem(found: Inventory) -> Iterator[Advice]:
 # ---- the pulse -----------------------------------------------------------------------------------------------------------------
 
 
-def from_gps(pulse: PulseDevice) -> bool:
-    return not pulse.what.endswith("not the GPS")
-
-
 def _pulse(found: Inventory) -> Iterator[Advice]:
-    mine = [p for p in found.pulses if from_gps(p)]
+    mine = [p for p in found.pulses if p.from_gps]
     asked = found.boot.overlay("pps-gpio")
     if not mine and asked is None:
         if generation(found.model) is not None:
-            others = f" ({', '.join(f'{p.path} is {p.what}' for p in found.pulses)})" if found.pulses else ""
+            others = f" ({', '.join(p.kernel.what for p in found.pulses)})" if found.pulses else ""
             yield Advice(
                 "pulse",
                 "wrong",
@@ -207,7 +203,7 @@ def _pulse(found: Inventory) -> Iterator[Advice]:
             then=_REBOOT,
         )
     if mine and not any(p.ticking for p in mine) and all(p.ticking is not None for p in mine):
-        names = ", ".join(f"{p.path} ({p.name})" for p in mine)
+        names = ", ".join(p.kernel.what for p in mine)
         yield Advice(
             mine[0].path,
             "hint",
@@ -243,14 +239,19 @@ def _rights(found: Inventory) -> Iterator[Advice]:
                 then="log out and in again (a service: SupplementaryGroups=dialout)",
             )
     for pulse in found.pulses:
-        if from_gps(pulse) and pulse.there and not pulse.allowed:
+        if pulse.from_gps and pulse.there and not pulse.allowed:
             yield Advice(
                 pulse.path,
                 "wrong",
                 f"This user may not open {pulse.path}: no group may by default.",
                 "/etc/udev/rules.d/60-gpstime.rules",
-                add=('SUBSYSTEM=="pps", GROUP="dialout", MODE="0660"',),
-                run=("sudo udevadm control --reload", "sudo udevadm trigger --subsystem-match=pps"),
+                add=('SUBSYSTEM=="pps", GROUP="gpio", MODE="0660"',),
+                run=(
+                    "sudo usermod -aG gpio $USER",
+                    "sudo udevadm control --reload",
+                    "sudo udevadm trigger --subsystem-match=pps",
+                ),
+                then="log out and in again (a service: SupplementaryGroups=gpio)",
             )
 
 
@@ -309,7 +310,14 @@ def as_object(found: Inventory) -> dict[str, Any]:
             for p in found.serial
         ],
         "pulses": [
-            {"path": p.path, "name": p.name, "what": p.what, "gpio": p.gpio, "allowed": p.allowed, "ticking": p.ticking}
+            {
+                "path": p.path,
+                "name": p.kernel.name,
+                "kind": p.kernel.kind,
+                "gpio": p.kernel.pin,
+                "allowed": p.allowed,
+                "ticking": p.ticking,
+            }
             for p in found.pulses
         ],
         "chips": [asdict(c) for c in found.chips],

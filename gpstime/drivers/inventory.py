@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gpstime.drivers.boot_files import BootFiles, read_boot_files
 from gpstime.drivers.holders import Holder, holders
+from gpstime.drivers.pps_kernel import KernelPulse, kernel_pulses
 
 HEADER_CHIPS = {"pinctrl-rp1": "RP1 (Pi 5)", "pinctrl-bcm2711": "BCM2711 (Pi 4)", "pinctrl-bcm2835": "BCM2835 (Pi 0 to 3)"}
 """Labels of the chips that have the pins of the 40-pin header."""
@@ -50,17 +51,22 @@ class SerialPort:
 
 @dataclass(frozen=True, slots=True)
 class PulseDevice:
-    """A pulse that the kernel stamps.  `gpio`: its pin, where the name tells; `stamp`: the last rising edge as sysfs shows it;
-    `ticking`: whether it came again while watched, None if nobody watched."""
+    """A pulse that the kernel stamps, and what this user may do with it.  `ticking`: whether it came while watched, None if nobody
+    watched."""
 
-    path: str
-    name: str
-    what: str
-    gpio: int | None
-    stamp: str
+    kernel: KernelPulse
     there: bool
     allowed: bool
     ticking: bool | None = None
+
+    @property
+    def path(self) -> str:
+        return f"/dev/{self.kernel.node}"
+
+    @property
+    def from_gps(self) -> bool:
+        """It may be a receiver's: neither the network chip's clock nor the kernel's test timer."""
+        return self.kernel.kind not in ("network", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,31 +137,19 @@ def take_inventory(root: Path = Path("/")) -> Inventory:
 
 
 def seen_ticking(before: tuple[PulseDevice, ...], after: tuple[PulseDevice, ...]) -> tuple[PulseDevice, ...]:
-    """The pulses of a second look, with the word whether each has come since the first."""
-    first = {p.path: p.stamp for p in before}
-    return tuple(replace(p, ticking=p.path in first and first[p.path] != p.stamp) for p in after)
+    """The pulses of a second look, with the word whether an edge has come since the first."""
+    first = {p.kernel.node: (p.kernel.asserts, p.kernel.clears) for p in before}
+    return tuple(
+        replace(p, ticking=(edges := first.get(p.kernel.node)) is not None and edges != (p.kernel.asserts, p.kernel.clears))
+        for p in after
+    )
 
 
 def pulses(root: Path = Path("/")) -> Iterator[PulseDevice]:
-    """Every /dev/ppsN, with the kernel's own name for it."""
-    for place in _entries(root / "sys/class/pps"):
-        name, path = _text(place / "name"), _text(place / "path")
-        pin = re.match(r"pps(?:-gpio)?@([0-9a-f]+)", name)
-        gpio = int(pin[1], 16) if pin else None
-        if gpio is not None:
-            what = f"pulse on GPIO {gpio}"
-        elif name.startswith(("pps.", "pps-gpio")):
-            what = "pulse on a GPIO"
-        elif name.startswith("ptp"):
-            what = "a network chip's clock, not the GPS"
-        elif name.startswith("ktimer"):
-            what = "the kernel's own timer for tests, not the GPS"
-        elif path.startswith("/dev/tty"):
-            what = f"the DCD line of {path}"
-        else:
-            what = "unknown kind"
-        node = root / "dev" / place.name
-        yield PulseDevice(f"/dev/{place.name}", name, what, gpio, _text(place / "assert"), node.exists(), os.access(node, os.R_OK))
+    """Every /dev/ppsN."""
+    for pulse in kernel_pulses(root / "sys/class/pps"):
+        node = root / "dev" / pulse.node
+        yield PulseDevice(pulse, node.exists(), os.access(node, os.R_OK))
 
 
 def _serial(root: Path) -> Iterator[SerialPort]:

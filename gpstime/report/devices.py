@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from gpstime.app.devices import Advice, advice, as_object, from_gps, look
+from gpstime.app.devices import Advice, advice, as_object, look
 from gpstime.app.durations import parse_duration
 from gpstime.drivers.inventory import HEADER_CHIPS, Inventory, PulseDevice, SerialPort
 from gpstime.drivers.timebase import MachineTime
@@ -69,8 +69,8 @@ def _serial(port: SerialPort, found: Inventory) -> str:
 
 def _pulse(pulse: PulseDevice) -> str:
     ticks = {True: "ticking", False: "not ticking", None: "not watched"}[pulse.ticking]
-    right = "" if pulse.allowed or not from_gps(pulse) else "; not allowed for this user"
-    return f"{pulse.path}  {pulse.what} ({pulse.name or 'no name'}); {ticks}{right}"
+    right = "" if pulse.allowed or not pulse.from_gps else "; not allowed for this user"
+    return f"{pulse.kernel.what}; {ticks}{right}"
 
 
 def _chip(path: str, label: str, lines: int | None) -> str:

@@ -75,7 +75,7 @@ def test_a_fresh_board_says_what_it_is_and_what_to_change(tmp_path: Path, board:
     found = take_inventory(made.done())
     assert advice(found) == []
     assert board.usable in [p.path for p in found.serial]
-    assert [(p.gpio, p.what) for p in found.pulses] == [(18, "pulse on GPIO 18")]
+    assert [(p.kernel.pin, p.kernel.kind) for p in found.pulses] == [(18, "gpio")]
     assert "Nothing to change." in text(found)
 
 
@@ -177,14 +177,10 @@ def test_pulses_are_told_by_name_and_only_the_hats_counts(tmp_path: Path) -> Non
     made.pps(2, "serial0", "/dev/ttyAMA0")
     clock = Seconds(tmp_path / "sys/class/pps/pps1")
     found = look(made.done(), clock, 3)
-    assert [(p.what, p.ticking) for p in found.pulses] == [
-        ("a network chip's clock, not the GPS", False),
-        ("pulse on GPIO 18", True),
-        ("the DCD line of /dev/ttyAMA0", False),
-    ]
+    assert [(p.kernel.kind, p.ticking) for p in found.pulses] == [("network", False), ("gpio", True), ("serial", False)]
     assert clock.t == 3 * 10**9
     assert not any("No pulse" in what for what in sentences(tmp_path, "hint"))
-    assert "/dev/pps1  pulse on GPIO 18 (pps@12.-1); ticking" in text(found)
+    assert "pps1 = pps@12.-1 (GPIO18); ticking" in text(found)
 
 
 def test_watching_ends_with_the_pulse(tmp_path: Path) -> None:
@@ -206,7 +202,7 @@ def test_a_pulse_of_the_network_chip_alone_is_no_pulse(tmp_path: Path) -> None:
     made = tree(tmp_path, FOUR, FOUR.kernels[1])
     made.pps(0, "ptp0")
     (told,) = [what for what in sentences(made.done()) if "pulse" in what]
-    assert told == "The kernel stamps no pulse from a GPIO (/dev/pps0 is a network chip's clock, not the GPS)."
+    assert told == "The kernel stamps no pulse from a GPIO (pps0 = ptp0 (the network interface's clock, not a receiver))."
 
 
 def test_the_setting_of_old_kernels_is_found(tmp_path: Path) -> None:
