@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gpstime.drivers.inventory import Inventory, SerialPort, pulses, seen_ticking, take_inventory
+from gpstime.drivers.inventory import Inventory, SerialPort, lateness, pulses, seen_ticking, take_inventory
 from gpstime.ports import Timebase
 
 
@@ -36,7 +36,20 @@ _UDEV = "copy hw/udev/60-gpstime.rules to /etc/udev/rules.d and plug the device 
 
 def advice(found: Inventory) -> list[Advice]:
     """Everything that is worth changing, what blocks a measurement first."""
-    rules = (_boot_file, _header_port, _console, _holders, _pulse, _pulse_pin, _rights, _modem, _chrony, _steerers, _chip)
+    rules = (
+        _boot_file,
+        _header_port,
+        _console,
+        _holders,
+        _pulse,
+        _pulse_pin,
+        _rights,
+        _modem,
+        _chrony,
+        _steerers,
+        _condition,
+        _chip,
+    )
     told = [one for rule in rules for one in rule(found)]
     return sorted(told, key=lambda a: a.weight != "wrong")
 
@@ -279,6 +292,12 @@ def _steerers(found: Inventory) -> Iterator[Advice]:
         )
 
 
+def _condition(found: Inventory) -> Iterator[Advice]:
+    # the governor is shown but no advice: it is what every Pi has, and moves stamps by microseconds only
+    for sentence in replace(found.condition, governor="").said():
+        yield Advice("clock", "hint", sentence[0].upper() + sentence[1:] + ".")
+
+
 def _chip(found: Inventory) -> Iterator[Advice]:
     if generation(found.model) is not None and found.chips and not any(c.header for c in found.chips):
         yield Advice(
@@ -317,13 +336,19 @@ def as_object(found: Inventory) -> dict[str, Any]:
                 "gpio": p.kernel.pin,
                 "allowed": p.allowed,
                 "ticking": p.ticking,
+                "late_ns": late.late_ns if late else None,
+                "doubt_ns": late.doubt_ns if late else None,
             }
             for p in found.pulses
+            for late in (lateness(found.model, p),)
         ],
         "chips": [asdict(c) for c in found.chips],
         "i2c": [{"path": b.path, "name": b.name, "devices": list(b.devices)} for b in found.i2c],
         "rtcs": list(found.rtcs),
         "clocksource": found.clocksource or None,
+        "counter": found.counter or None,
+        "celsius": found.condition.celsius,
+        "governor": found.condition.governor or None,
         "steerers": [asdict(s) for s in found.steerers],
         "advice": [{k: list(v) if isinstance(v, tuple) else v for k, v in asdict(a).items()} for a in advice(found)],
     }

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gpstime.drivers.board import Bias, Condition, condition, counter_of, family_of, known_bias, model_of
 from gpstime.drivers.boot_files import BootFiles, read_boot_files
 from gpstime.drivers.holders import Holder, holders
 from gpstime.drivers.pps_kernel import KernelPulse, kernel_pulses
@@ -110,6 +111,8 @@ class Inventory:
     i2c: tuple[I2cBus, ...]
     rtcs: tuple[str, ...]
     clocksource: str
+    counter: str
+    condition: Condition
     steerers: tuple[Steerer, ...]
     others: tuple[str, ...]
     absent_pps: tuple[tuple[str, str, int], ...]
@@ -117,7 +120,7 @@ class Inventory:
 
 def take_inventory(root: Path = Path("/")) -> Inventory:
     """One look at everything."""
-    model = _text(root / "proc/device-tree/model") or _text(root / "sys/firmware/devicetree/base/model")
+    model, counter = model_of(root), counter_of(root)
     names = dict(_processes(root))
     return Inventory(
         model=model,
@@ -130,10 +133,19 @@ def take_inventory(root: Path = Path("/")) -> Inventory:
         i2c=tuple(_i2c(root)),
         rtcs=tuple(f"/dev/{p.name} {_text(p / 'name')}".strip() for p in _entries(root / "sys/class/rtc")),
         clocksource=_text(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        counter=counter.name if counter else "",
+        condition=condition(root),
         steerers=tuple(Steerer(STEERERS[name], pid) for pid, name in sorted(names.items()) if name in STEERERS),
         others=tuple(sorted({name for name in names.values() if name in {"gpsd", "ModemManager"}})),
         absent_pps=tuple(_absent_pps(root)),
     )
+
+
+def lateness(model: str, pulse: PulseDevice) -> Bias | None:
+    """How late the kernel's stamps of this pulse are known to be; None where nothing is known."""
+    if pulse.kernel.kind == "gpio":
+        return known_bias(family_of(model), "kernel")
+    return known_bias("", "usb") if pulse.kernel.kind == "usb" else None
 
 
 def seen_ticking(before: tuple[PulseDevice, ...], after: tuple[PulseDevice, ...]) -> tuple[PulseDevice, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gpstime.app.devices import Advice, advice, as_object, look
 from gpstime.app.durations import parse_duration
-from gpstime.drivers.inventory import HEADER_CHIPS, Inventory, PulseDevice, SerialPort
+from gpstime.drivers.inventory import HEADER_CHIPS, Inventory, PulseDevice, SerialPort, lateness
 from gpstime.drivers.timebase import MachineTime
 
 _WIDTH = 118
@@ -40,10 +40,10 @@ def text(found: Inventory) -> str:
     for heading, rows in (
         ("board", [found.model or "not a Raspberry Pi, or its device tree is not readable", *_kernel(found)]),
         ("serial", [_serial(p, found) for p in found.serial] or ["no serial port"]),
-        ("pulse", [_pulse(p) for p in found.pulses] or ["the kernel stamps no pulse"]),
+        ("pulse", [_pulse(p, found) for p in found.pulses] or ["the kernel stamps no pulse"]),
         ("GPIO", [_chip(c.path, c.label, c.lines) for c in found.chips] or ["no GPIO chip"]),
         ("I2C", [f"{b.path}  {b.name}{'; ' if b.devices else ''}{', '.join(b.devices)}" for b in found.i2c] or ["no bus"]),
-        ("clocks", [f"clocksource {found.clocksource or 'unknown'}", *found.rtcs]),
+        ("clocks", [_clock(found), *found.rtcs]),
         ("steers", [f"{s.name} (pid {s.pid})" for s in found.steerers] or ["nobody steers the system clock"]),
     ):
         for number, row in enumerate(rows):
@@ -67,10 +67,22 @@ def _serial(port: SerialPort, found: Inventory) -> str:
     return "; ".join(word for word in words if word)
 
 
-def _pulse(pulse: PulseDevice) -> str:
+def _clock(found: Inventory) -> str:
+    state = found.condition
+    words = [
+        f"clocksource {found.clocksource or 'unknown'}" + (f" ({found.counter})" if found.counter else ""),
+        "" if state.celsius is None else f"{state.celsius:.1f} C ({state.sensor})",
+        f"governor {state.governor}" if state.governor else "",
+    ]
+    return "; ".join(word for word in words if word)
+
+
+def _pulse(pulse: PulseDevice, found: Inventory) -> str:
     ticks = {True: "ticking", False: "not ticking", None: "not watched"}[pulse.ticking]
     right = "" if pulse.allowed or not pulse.from_gps else "; not allowed for this user"
-    return f"{pulse.kernel.what}; {ticks}{right}"
+    late = lateness(found.model, pulse)
+    told = f"; stamps about {late.late_ns / 1000:g} us late, give or take {late.doubt_ns / 1000:g}" if late else ""
+    return f"{pulse.kernel.what}; {ticks}{right}{told}"
 
 
 def _chip(path: str, label: str, lines: int | None) -> str:

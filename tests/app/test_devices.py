@@ -244,6 +244,29 @@ def test_what_this_user_may_not_open(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert told["/dev/pps0"].add[0] in rules
 
 
+def test_a_pi_5_says_that_its_stamps_are_late_and_a_pi_4_less(tmp_path: Path) -> None:
+    """P21: a bias that no program sees is at least said."""
+    five, four = (take_inventory(hat(tmp_path / b.name, b).root) for b in (FIVE, FOUR))
+    assert "stamps about 13.5 us late, give or take 6.5" in text(five)
+    assert as_object(five)["pulses"][0]["late_ns"] > as_object(four)["pulses"][0]["late_ns"]
+
+
+def test_the_state_of_clock_and_supply(tmp_path: Path) -> None:
+    made = hat(tmp_path)
+    made.write("sys/class/thermal/thermal_zone0/type", "cpu-thermal\n")
+    made.write("sys/class/thermal/thermal_zone0/temp", "51250\n")
+    made.write("sys/devices/system/cpu/cpufreq/policy0/scaling_governor", "ondemand\n")
+    found = take_inventory(made.root)
+    assert "clocksource arch_sys_counter (generic timer, 54 MHz); 51.2 C (cpu-thermal); governor ondemand" in text(found)
+    assert advice(found) == []
+    made.write("sys/devices/system/cpu/cpufreq/policy0/scaling_min_freq", "250000\n")
+    made.write("sys/devices/platform/soc/soc:firmware/get_throttled", "50001\n")
+    told = sentences(made.root, "hint")
+    assert len(told) == 2
+    assert "under-voltage" in told[0]
+    assert "250 MHz" in told[1]
+
+
 def test_i2c_and_rtc(tmp_path: Path) -> None:
     made = hat(tmp_path)
     made.rtc()
