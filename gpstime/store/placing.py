@@ -10,12 +10,15 @@ from __future__ import annotations
 import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from statistics import median
 
 from gpstime.store.runs import Run
 from gpstime.times import LeapTable, RawNs, TaiNs, UtcTime
 
-PULSE_NS = 1_000
-"""an anchor is a single pulse: its own noise, a few hundred ns"""
+PULSE_NS = 10_000
+"""an anchor is a single pulse: the least that its stamp is taken to be off (latency of the interrupt included)"""
+UNSEEN_NS = 1_000_000
+"""the same where there are too few anchors to show their noise: a stamp taken in user space may be that late"""
 UNKNOWN_PPB = 200_000
 """no crystal of a Pi is further off than that; the bound where the run does not tell its frequency"""
 KNOWN_PPB = 20_000
@@ -42,9 +45,21 @@ class Placing:
         by_raw = {at: leap.tai(second) for at, second in anchors}
         self._raw: list[RawNs] = sorted(by_raw)
         self._tai: list[TaiNs] = [by_raw[at] for at in self._raw]
+        self._noise_ns = self._noise()
 
     def __len__(self) -> int:
         return len(self._raw)
+
+    def _noise(self) -> int:
+        """How far a single pulse may be off: four sigma of what anchors miss the line between their neighbours by."""
+        raw, tai = self._raw, self._tai
+        missed = []
+        for i in range(1, len(raw) - 1):
+            shown, true = raw[i + 1] - raw[i - 1], tai[i + 1] - tai[i - 1]
+            if abs(true - shown) * 10**9 <= shown * UNKNOWN_PPB:  # the others are jumps
+                missed.append(abs(tai[i] - tai[i - 1] - (raw[i] - raw[i - 1]) * true // shown))
+        # sigma from the median of the absolute values (1.48), of a sum of one and two halves of the noise (1.22)
+        return max(PULSE_NS, round(4 * 1.48 / 1.22 * median(missed))) if len(missed) > 1 else UNSEEN_NS
 
     def at(self, raw: RawNs) -> Placed | None:
         """The UTC of a reading of the raw clock; None where no second of this boot is known."""
@@ -63,7 +78,7 @@ class Placing:
     def _between(self, raw: RawNs, i: int) -> Placed:
         true, shown = self._tai[i + 1] - self._tai[i], self._raw[i + 1] - self._raw[i]
         off = abs(true - shown)
-        if off > shown * UNKNOWN_PPB // 10**9 + PULSE_NS:  # no crystal: the raw clock stood still, or a label was wrong
+        if off > shown * UNKNOWN_PPB // 10**9 + self._noise_ns:  # no crystal: the raw clock stood still, or a label was wrong
             return self._placed(self._tai[i] + raw - self._raw[i], off, "across a jump of the raw clock")
         away = min(raw - self._raw[i], self._raw[i + 1] - raw)
         wander = 0 if shown <= ENOUGH_NS else away * KNOWN_PPB // 10**9
@@ -76,7 +91,7 @@ class Placing:
         return next((i for i in order if abs(self._raw[i] - self._raw[edge]) >= ENOUGH_NS), None)
 
     def _placed(self, tai: int, err_ns: int, how: str) -> Placed:
-        return Placed(self._leap.utc(TaiNs(tai)), err_ns + PULSE_NS, how)
+        return Placed(self._leap.utc(TaiNs(tai)), err_ns + self._noise_ns, how)
 
     def raw(self, utc: UtcTime) -> RawNs | None:
         """The raw clock at a UTC time (the inverse of `at`, to the crystal's bound); None where no second is known."""
