@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gpstime.app.devices import advice
+from gpstime.app.advice import advice
 from gpstime.drivers.inventory import HEADER_CHIPS, take_inventory
 from gpstime.sim import clock
 from gpstime.sim.personalities import PERSONALITIES, Personality

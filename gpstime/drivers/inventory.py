@@ -14,8 +14,10 @@ from pathlib import Path
 
 from gpstime.drivers.board import Bias, Condition, condition, counter_of, family_of, known_bias, model_of
 from gpstime.drivers.boot_files import BootFiles, read_boot_files
-from gpstime.drivers.holders import Holder, holders
 from gpstime.drivers.pps_kernel import KernelPulse, kernel_pulses
+from gpstime.drivers.serial_list import SerialPort as SerialPort
+from gpstime.drivers.serial_list import serial_ports
+from gpstime.drivers.sysfs import entries, text
 
 HEADER_CHIPS = {"pinctrl-rp1": "RP1 (Pi 5)", "pinctrl-bcm2711": "BCM2711 (Pi 4)", "pinctrl-bcm2835": "BCM2835 (Pi 0 to 3)"}
 """Labels of the chips that have the pins of the 40-pin header."""
@@ -33,21 +35,6 @@ STEERERS = {
     "phc2sys": "phc2sys",
 }
 """Programs that set or slew the system clock, by the kernel's name for the process."""
-_WRAPPERS = {"port", "ctrl", "serial-base"}
-"""Since 6.5 the kernel puts a port of its own between a serial port and its driver."""
-
-
-@dataclass(frozen=True, slots=True)
-class SerialPort:
-    """A serial port with hardware behind it.  `link`: the name that stays (/dev/serial/by-id/...), empty if there is none."""
-
-    path: str
-    driver: str
-    what: str
-    link: str
-    usb: bool
-    allowed: bool
-    holders: tuple[Holder, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +111,15 @@ def take_inventory(root: Path = Path("/")) -> Inventory:
     names = dict(_processes(root))
     return Inventory(
         model=model,
-        kernel=_text(root / "proc/sys/kernel/osrelease"),
+        kernel=text(root / "proc/sys/kernel/osrelease"),
         boot=read_boot_files(root, model),
         header_port=_link(root, "serial0"),
-        serial=tuple(_serial(root)),
+        serial=tuple(serial_ports(root)),
         pulses=tuple(pulses(root)),
         chips=tuple(_chips(root)),
         i2c=tuple(_i2c(root)),
-        rtcs=tuple(f"/dev/{p.name} {_text(p / 'name')}".strip() for p in _entries(root / "sys/class/rtc")),
-        clocksource=_text(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        rtcs=tuple(f"/dev/{p.name} {text(p / 'name')}".strip() for p in entries(root / "sys/class/rtc")),
+        clocksource=text(root / "sys/devices/system/clocksource/clocksource0/current_clocksource"),
         counter=counter.name if counter else "",
         condition=condition(root),
         steerers=tuple(Steerer(STEERERS[name], pid) for pid, name in sorted(names.items()) if name in STEERERS),
@@ -164,94 +151,44 @@ def pulses(root: Path = Path("/")) -> Iterator[PulseDevice]:
         yield PulseDevice(pulse, node.exists(), os.access(node, os.R_OK))
 
 
-def _serial(root: Path) -> Iterator[SerialPort]:
-    links = {
-        os.path.basename(os.path.realpath(link)): f"/dev/serial/by-id/{link.name}" for link in _entries(root / "dev/serial/by-id")
-    }
-    for place in _entries(root / "sys/class/tty"):
-        if not re.match(r"tty(AMA|S|USB|ACM|SC|O|mxc)\d", place.name) or not (place / "device").exists():
-            continue
-        driver, usb = _driver(place / "device")
-        if driver in ("", "serial8250") and _text(place / "type") in ("", "0"):
-            continue  # a PC's place for a port that nobody has built in
-        path = f"/dev/{place.name}"
-        node = root / "dev" / place.name
-        yield SerialPort(
-            path,
-            driver,
-            _SERIAL_KINDS.get(driver, "USB serial" if usb else "serial port"),
-            links.get(place.name, ""),
-            usb,
-            os.access(node, os.R_OK | os.W_OK),
-            tuple(holders(path, root / "proc")),
-        )
-
-
-_SERIAL_KINDS = {
-    "uart-pl011": "PL011, the good UART",
-    "bcm2835-aux-uart": "mini UART, whose baud rate follows the core clock",
-    "cdc_acm": "USB, a receiver of its own",
-    "ftdi_sio": "USB serial (FTDI)",
-    "cp210x": "USB serial (CP210x)",
-    "ch341": "USB serial (CH340/CH341)",
-    "pl2303": "USB serial (PL2303)",
-}
-
-
-def _driver(device: Path) -> tuple[str, bool]:
-    """(driver, on USB): of the first device upwards that has a driver which is not the serial core's own."""
-    place = Path(os.path.realpath(device))
-    usb = bool(re.search(r"/usb\d", str(place)))
-    for folder in (place, *place.parents):
-        driver = folder / "driver"
-        if driver.is_symlink() or driver.exists():
-            name = os.path.basename(os.path.realpath(driver))
-            if name not in _WRAPPERS:
-                # usb-serial ports have a driver of their own kind (`ftdi_sio`), cdc_acm sits on the interface
-                return name, usb
-        if folder.name == "devices":
-            break
-    return "", usb
-
-
 def _chips(root: Path) -> Iterator[GpioChip]:
-    for place in _entries(root / "sys/bus/gpio/devices"):
+    for place in entries(root / "sys/bus/gpio/devices"):
         number = place.name.removeprefix("gpiochip")
         if not number.isdigit():
             continue
         real = Path(os.path.realpath(place))
         # labels: since 6.17 by chip number, before by the global number of the first line, which stands beside the chip
-        classes = [root / f"sys/class/gpio/chip{number}", *_entries(real.parent / "gpio")]
+        classes = [root / f"sys/class/gpio/chip{number}", *entries(real.parent / "gpio")]
         labelled = [c for c in classes if (c / "label").is_file()]
-        label = _text(labelled[0] / "label") if labelled else ""
-        lines = _text(labelled[0] / "ngpio") if labelled else ""
+        label = text(labelled[0] / "label") if labelled else ""
+        lines = text(labelled[0] / "ngpio") if labelled else ""
         if not label:
-            told = _text(real.parent / "of_node/compatible").split("\0") + _text(place / "of_node/compatible").split("\0")
+            told = text(real.parent / "of_node/compatible").split("\0") + text(place / "of_node/compatible").split("\0")
             label = next((_COMPATIBLE[word] for word in told if word in _COMPATIBLE), "")
         yield GpioChip(f"/dev/{place.name}", label, int(lines) if lines.isdigit() else None, label in HEADER_CHIPS)
 
 
 def _i2c(root: Path) -> Iterator[I2cBus]:
-    for place in _entries(root / "sys/bus/i2c/devices"):
+    for place in entries(root / "sys/bus/i2c/devices"):
         if number := re.fullmatch(r"i2c-(\d+)", place.name):
             bound = []
-            for device in _entries(root / "sys/bus/i2c/devices"):
+            for device in entries(root / "sys/bus/i2c/devices"):
                 if (found := re.fullmatch(rf"{number[1]}-([0-9a-f]{{4}})", device.name)) and (device / "driver").exists():
                     bound.append(f"0x{int(found[1], 16):02x} {os.path.basename(os.path.realpath(device / 'driver'))}")
-            yield I2cBus(f"/dev/{place.name}", _text(place / "name"), tuple(bound))
+            yield I2cBus(f"/dev/{place.name}", text(place / "name"), tuple(bound))
 
 
 def _processes(root: Path) -> Iterator[tuple[int, str]]:
-    for place in _entries(root / "proc"):
-        if place.name.isdigit() and (name := _text(place / "comm")):
+    for place in entries(root / "proc"):
+        if place.name.isdigit() and (name := text(place / "comm")):
             yield int(place.name), name
 
 
 def _absent_pps(root: Path) -> Iterator[tuple[str, str, int]]:
     """(device, file, line) of every `refclock PPS` in chrony's configuration whose device is not there: chronyd would not start."""
-    files = [root / "etc/chrony/chrony.conf", root / "etc/chrony.conf", *_entries(root / "etc/chrony/conf.d")]
+    files = [root / "etc/chrony/chrony.conf", root / "etc/chrony.conf", *entries(root / "etc/chrony/conf.d")]
     for file in files:
-        for number, line in enumerate(_text(file).splitlines(), 1):
+        for number, line in enumerate(text(file).splitlines(), 1):
             found = re.match(r"\s*refclock\s+PPS\s+(/dev/[\w/]+)", line)
             if found and not (root / found[1].lstrip("/")).exists():
                 yield found[1], "/" + file.relative_to(root).as_posix(), number
@@ -261,20 +198,3 @@ def _link(root: Path, name: str) -> str:
     """Where /dev/NAME leads, as /dev/..., empty if there is no such link."""
     link = root / "dev" / name
     return "/dev/" + os.path.basename(os.readlink(link)) if link.is_symlink() else ""
-
-
-def _entries(folder: Path) -> list[Path]:
-    """What is in a folder, with 2 before 10."""
-    try:
-        return sorted(
-            folder.iterdir(), key=lambda p: [(not w.isdigit(), int(w) if w.isdigit() else 0, w) for w in re.split(r"(\d+)", p.name)]
-        )
-    except OSError:
-        return []
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes()[: 1 << 16].decode("utf-8", "replace").strip("\0\n ")
-    except OSError:
-        return ""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gpstime.app import devices
-from gpstime.app.devices import advice, as_object, look
+from gpstime.app.advice import advice, generation, has_bluetooth
+from gpstime.app.devices import as_object, look
 from gpstime.cli import main
 from gpstime.drivers.inventory import take_inventory
 from gpstime.report.devices import text
@@ -326,7 +326,7 @@ def test_json_is_the_same_and_documented(tmp_path: Path, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(
-    ("model", "generation", "bluetooth"),
+    ("model", "number", "bluetooth"),
     [
         ("Raspberry Pi Model B Rev 2", 1, False),
         ("Raspberry Pi Zero Rev 1.3", 1, False),
@@ -341,6 +341,6 @@ def test_json_is_the_same_and_documented(tmp_path: Path, capsys: pytest.CaptureF
         ("Orange Pi Zero", None, False),
     ],
 )
-def test_models(model: str, generation: int | None, bluetooth: bool) -> None:
-    assert devices.generation(model) == generation
-    assert devices.has_bluetooth(model) == bluetooth
+def test_models(model: str, number: int | None, bluetooth: bool) -> None:
+    assert generation(model) == number
+    assert has_bluetooth(model) == bluetooth
