@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 RUN_FOR ?= 1h
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check bench sweep fuzz coverage clean
+.PHONY: list run test check bench sweep kills fuzz coverage clean
 
 list:  ## This list
 	@echo "gpstime: how wrong is this clock? What make can do:"
@@ -34,6 +34,9 @@ bench: $(VENV)/.stamp-dev  ## How fast: NMEA against pynmea2, the simulation, th
 
 sweep: $(VENV)/.stamp-dev  ## Every sentence delay from 20 to 1400 ms, three seeds each: is a second ever mislabelled? (minutes)
 	GPSTIME_SWEEP=full $(BIN)/python -m pytest -q tests/scenarios/test_delay_sweep.py
+
+kills: $(VENV)/.stamp-dev  ## kill -9 at the recorder a thousand times: nothing unreadable, nothing doubled, no more lost than promised (minutes)
+	$(BIN)/python tests/bench/kill_record.py --kills 1000
 
 fuzz: $(VENV)/.stamp-fuzz  ## Feed rubbish to the NMEA reader for FUZZ_SECONDS (300): nothing raised, memory flat
 	$(BIN)/python tests/fuzz/fuzz_nmea.py --seconds $(FUZZ_SECONDS)

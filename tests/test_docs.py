@@ -217,6 +217,7 @@ def test_kinds_of_the_open_capture() -> None:
     assert kinds <= literals("store/capture.py")
     keys = {"t": 1, "shown": 1, "edge": "assert", "seq": 1, "by": "user", "hex": "00", "sensor": "x", "c": 1.5, "freq_ppb": 1.5}
     keys |= {"err_ns": 1, "chip": "x", "trusted": True, "source": "x", "reason": "x", "text": "x"}
+    keys |= {"utc": "2020-01-01T00:00:00Z", "valid": True, "sentence": "x"}
     for kind in kinds - {"head"}:
         own = {"shown": "2020-01-01T00:00:00Z", "edge": True} if kind == "rtc" else {}
         assert not isinstance(decode(json.dumps({"k": kind} | keys | own).encode()), Skipped), kind
