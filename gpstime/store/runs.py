@@ -129,7 +129,7 @@ def pick(found: list[Run], number: int | None, folder: object) -> Run:
     if not found:
         raise CaptureError(f"there is no run in the record in {folder}")
     if number is None:
-        return next((run for run in reversed(found) if run.marks), found[-1])
+        return next((run for run in reversed(found) if next(run.batches(), None)), found[-1])
     for run in found:
         if run.number == number:
             return run
