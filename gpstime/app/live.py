@@ -69,9 +69,11 @@ class LiveWorld:
 
     def _serve(self, source: Source) -> None:
         queue, stopped = self._queue, self._time.stopped
+        # a source that only sleeps is woken by the stop, and need not look up for it
+        poll_s = 3600.0 if getattr(source, "only_sleeps", False) else self._poll_s
         try:
             while not stopped.is_set():
-                events = source.poll(self._poll_s)
+                events = source.poll(poll_s)
                 if events:
                     queue.put(events if queue.qsize() < FULL else self._spare(events))
         except BaseException as e:

@@ -207,6 +207,8 @@ def tick_source(clocks: Clocks, every_s: float, timebase: Timebase) -> Regular:
 class Joined:
     """Several regular sources in one thread: a thread costs memory, and a wake-up costs more than what is done in it."""
 
+    only_sleeps = True
+
     def __init__(self, parts: Sequence[Regular], timebase: Timebase) -> None:
         assert parts, "nothing to join"
         self.name = "+".join(part.name for part in parts)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from gpstime.core.bank import weight_of
 
 MAD_TO_SIGMA = 1.0 / 0.6745
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle one, or between the two middle ones; there must be one. `statistics` would bring 1 MB along for it."""
+    found = sorted(values)
+    half, odd = divmod(len(found), 2)
+    return found[half] if odd else (found[half - 1] + found[half]) / 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Literal
 
+from gpstime.core.line import median
 from gpstime.model import PpsEdge, Rejected
 
 NS = 1_000_000_000

@@ -1,8 +1,7 @@
 """A receiver's port through pyserial: real ports, ptys and `socket://host:port`. Fits `ports.ByteInput`.
 
 Bytes are taken in portions, never line by line (200 times dearer), and stamped on the raw clock when the first of a portion was
-there. A portion lasts up to `LONGEST_GATHER_S` (each costs three wake-ups, the dearest thing that a quiet service does), and ends
-before the next burst is due, so that two share one only when a burst comes early.
+there. Each costs three wake-ups, the dearest thing that a quiet service does: `gather` says how long a portion may last.
 
 `read` opens the port and, once it was lost, opens it again: while it is away each call waits its time out and raises
 `DeviceMissing`; the first that does not raise means that it is back, perhaps under another name (found again by its link in
@@ -20,6 +19,7 @@ import termios
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpstime.drivers.gather import Gather
 from gpstime.drivers.holders import PROC, Holder, holders
 from gpstime.drivers.retry import Retry
 from gpstime.drivers.timebase import MachineTime
@@ -34,13 +34,6 @@ if TYPE_CHECKING:
 BY_ID = Path("/dev/serial/by-id")
 PORTION = 4096
 """Bytes; a tty's own buffer holds no more."""
-SHORTEST_GATHER_S, LONGEST_GATHER_S = 0.02, 0.25
-EARLY_S = 0.06
-"""A burst may come this much earlier than a second after the one before it, and still not share a portion with its end."""
-_OWN_NS = 900_000_000
-"""A silence this long after the last burst began is the next burst's; a shorter time after it, only a longer silence is."""
-_SEEN_NS = 1_500_000_000
-"""How long a silence between bursts counts as seen."""
 _AGAIN_NS = 60 * NS
 """The least time between two looks for other readers."""
 
@@ -80,8 +73,7 @@ class SerialPort:
         self._retry = Retry(self._time)
         self._notes: list[str] = []
         self._looked_at: RawNs | None = None
-        self._read_at = self._silence_at = RawNs(0)
-        self._silence_ns = 0
+        self._gather = Gather()
 
     # ---- what it is ----------------------------------------------------------------------------------------------------------
 
@@ -98,6 +90,7 @@ class SerialPort:
     def baud(self, baud: int) -> None:
         """Another rate from now on; what was received at the old one is thrown away."""
         self._baud = baud
+        self._gather.relearn()
         if self._port is not None:
             try:
                 self._port.baudrate = baud
@@ -148,6 +141,7 @@ class SerialPort:
             self._link = self._stable_name(node) or self._link
             self._notes += [h.sentence() for h in holders(device, self._proc) if self._share or not h.sure]
         self._looked_at = None
+        self._gather.relearn()
 
     def _stable_name(self, node: str) -> str:
         """The link in /dev/serial/by-id that leads here; empty for a port that has none (a UART on the header)."""
@@ -198,11 +192,14 @@ class SerialPort:
         if not self._poll.poll(max(0, round(timeout_s * 1000))):
             return None
         at = self._time.now()
-        gather_s = self._gather(at) if self._gather_s is None else self._gather_s
+        gather_s = self._gather.pause_s(at, PORTION / 4 * 10 / self._baud) if self._gather_s is None else self._gather_s
         if gather_s:
             self._time.sleep(gather_s)
         try:
-            data = self._port.read(PORTION)
+            # past pyserial, whose own read takes ten times as long; a socket needs it
+            data = self._port.read(PORTION) if "://" in self._node else os.read(self._fd, PORTION)
+        except BlockingIOError:
+            data = b""
         except (OSError, termios.error) as error:  # SerialException is an OSError
             data = b""
             if self._gone():
@@ -212,19 +209,8 @@ class SerialPort:
                 raise self._lose(f"{self.name} was unplugged or hung up.")
             self._robbed(at)
             return None
-        self._read_at = self._time.now()
+        self._gather.took(data, self._time.now())
         return SerialBytes(at, data, self._node if "://" in self._node else os.path.basename(self._node))
-
-    def _gather(self, at: RawNs) -> float:
-        """How long to let bytes come together: see the top of this file."""
-        silence = at - self._read_at
-        if silence > SHORTEST_GATHER_S * NS and (silence > self._silence_ns or at - self._silence_at > _OWN_NS):
-            self._silence_ns, self._silence_at = silence, at
-        since = at - self._silence_at
-        if since > _SEEN_NS:
-            return SHORTEST_GATHER_S
-        fits = PORTION / 4 * 10 / self._baud
-        return max(SHORTEST_GATHER_S, min(LONGEST_GATHER_S, (NS - since) / NS - EARLY_S, fits))
 
     def _gone(self) -> bool:
         """Unplugged, as against read empty by somebody else: the line hung up, or the node is no longer this device."""
