@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tty
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ import serial
 from ports import LINE, SOON_S, Virtual, said, simulated
 
 from gpstime.core.nmea import Nmea
+from gpstime.drivers.gather import LONGEST_S, SHORTEST_S
 from gpstime.drivers.holders import holders
-from gpstime.drivers.serial_port import LONGEST_GATHER_S, SHORTEST_GATHER_S, SerialPort
+from gpstime.drivers.serial_port import SerialPort
 from gpstime.errors import DeviceBusy, DeviceForbidden, DeviceMissing, UsageError
 from gpstime.model import Epoch, SerialBytes
 from gpstime.sim.pty_receiver import PtyReceiver, heard
@@ -71,10 +73,8 @@ class Arriving(Virtual):
         self.receiver.advance(RawNs(self.at), settle=True)
 
 
-@pytest.mark.parametrize("delay_ms", [60, 400])
-def test_portions_never_hold_two_bursts_and_are_few(delay_ms: float) -> None:
-    """With bytes gathered for up to 0.1 s every burst begins a portion, and there are few portions (each costs a wake-up)."""
-    world = [e for e in simulated(duration_s=40, baud=38400, delay_ms=delay_ms, read_ms=1.0).events() if isinstance(e, SerialBytes)]
+def gathered(world: list[SerialBytes]) -> list[SerialBytes]:
+    """What a port that lets bytes come together makes of these; all of them, whatever the portions."""
     clock = Arriving(world[0].at)
     receiver = clock.receiver = PtyReceiver(heard(iter(world)))
     port = SerialPort(receiver.path, 38400, time=clock, by_id=NOTHING, proc=NOTHING)
@@ -85,13 +85,52 @@ def test_portions_never_hold_two_bursts_and_are_few(delay_ms: float) -> None:
         receiver.advance(RawNs(clock.at), settle=True)
         got.append(port.read(SOON_S))  # type: ignore[arg-type]
     assert b"".join(e.data for e in got) == b"".join(e.data for e in world)
-    first = [e.at for e in world if e.data.startswith(b"$GNRMC")]
-    begun = {e.at for e in got if e.data.startswith(b"$GNRMC")}
-    assert [at for at in first if at not in begun] == []
-    assert len(got) <= 5 * 40 < len(world) / 5
-    assert set(clock.slept) <= {s for s in clock.slept if SHORTEST_GATHER_S <= s <= LONGEST_GATHER_S}
+    assert min(clock.slept) >= SHORTEST_S
+    assert max(clock.slept) <= LONGEST_S
     port.close()
     receiver.close()
+    return got
+
+
+def begins(world: list[SerialBytes]) -> list[int]:
+    """When bursts begin: after a silence of 15 ms, in portions of 1 ms."""
+    return [world[0].at] + [b.at for a, b in pairwise(world) if b.at - a.at > 15_000_000]
+
+
+def missed(world: list[SerialBytes]) -> tuple[int, list[SerialBytes]]:
+    """How many bursts begin within a portion, and the portions."""
+    got = gathered(world)
+    return len(set(begins(world)) - {e.at for e in got}), got
+
+
+def line_of(**options: object) -> list[SerialBytes]:
+    return [e for e in simulated(baud=38400, read_ms=1.0, **options).events() if isinstance(e, SerialBytes)]
+
+
+@pytest.mark.parametrize("delay_ms", [60, 400])
+def test_portions_never_hold_two_bursts_and_are_few(delay_ms: float) -> None:
+    world = line_of(duration_s=60, delay_ms=delay_ms)
+    assert len(begins(world)) == 60
+    lost, got = missed(world)
+    assert lost == 0
+    late = [e for e in got if e.at > world[0].at + 5 * NS]
+    assert len(late) <= 2.5 * 55 < len(world) / 10
+
+
+def test_ten_bursts_a_second_each_begin_a_portion() -> None:
+    """F-N24: taken together, the one that names the whole second would seem up to half a second early."""
+    world = line_of(duration_s=20, sentences=("RMC",), faults=("ten-hz",), jitter_ms=0.5)
+    assert len(begins(world)) >= 199
+    assert missed(world)[0] == 0
+
+
+def test_a_receiver_switched_to_ten_bursts_a_second_is_followed_at_once() -> None:
+    world = line_of(duration_s=20, sentences=("RMC",), jitter_ms=0.5)
+    after = line_of(duration_s=20, sentences=("RMC",), jitter_ms=0.5, faults=("ten-hz",))
+    begin = world[-1].at + NS - after[0].at
+    world += [SerialBytes(RawNs(e.at + begin), e.data) for e in after]
+    assert len(begins(world)) >= 219
+    assert missed(world)[0] <= 5, "one portion of half a second"
 
 
 # ---- hang-up and return (P5, F-N14) ------------------------------------------------------------------------------------------
