@@ -9,11 +9,10 @@ from gpstime.app.daemon import Fitted
 from gpstime.app.live import LiveTime
 from gpstime.app.settings import AUTO, Config
 from gpstime.app.sources import SerialSource
+from gpstime.drivers.serial_list import header_ports
 from gpstime.errors import DeviceMissing
 from gpstime.ports import ByteInput
 
-PORTS = ("/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0")
-"""The header's UART under its names, the stable one first."""
 BY_ID = Path("/dev/serial/by-id")
 GPS_WORDS = ("gps", "gnss", "u-blox", "ublox", "u_blox")
 """What USB receivers call themselves."""
@@ -34,7 +33,8 @@ def port_of(config: Config, root: Path = Path("/")) -> str:
     for link in links:
         if any(word in link.name.lower() for word in GPS_WORDS):
             return "/" + str(link.relative_to(root))
-    return next((port for port in PORTS if (root / port[1:]).exists()), PORTS[0])
+    ports = header_ports(root)
+    return next((port for port in ports if (root / port[1:]).exists()), ports[0])
 
 
 def receiver(config: Config, time: LiveTime) -> ByteInput | None:

@@ -8,11 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpstime.drivers.board import family_of, model_of
 from gpstime.drivers.holders import Holder, holders
 from gpstime.drivers.sysfs import entries, text
 
 _WRAPPERS = {"port", "ctrl", "serial-base"}
 """Since 6.5 the kernel puts a port of its own between a serial port and its driver."""
+
+
+HEADER_PORTS = ("/dev/serial0", "/dev/ttyAMA0", "/dev/ttyS0")
+
+
+def header_ports(root: Path = Path("/")) -> tuple[str, ...]:
+    """The names that the UART of the 40-pin header may have on this board, the stable one first.
+
+    On a Pi 5 /dev/serial0 is the debug connector, where no hat ever speaks (P8).
+    """
+    return ("/dev/ttyAMA0",) if family_of(model_of(root)) == "pi5" else HEADER_PORTS
 
 
 @dataclass(frozen=True, slots=True)

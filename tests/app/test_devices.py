@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from gpstime.app.advice import advice, generation, has_bluetooth
+from gpstime.app.catalogue import port_of
 from gpstime.app.devices import as_object, look
+from gpstime.app.settings import Config
 from gpstime.cli import main
 from gpstime.drivers.inventory import take_inventory
 from gpstime.report.devices import text
@@ -144,6 +146,19 @@ def test_holders_are_named(tmp_path: Path) -> None:
     assert "ttyAMA0 = /dev/serial0  PL011, the good UART; open by gpsd (pid 612); in use by agetty (pid 700)" in text(
         take_inventory(made.root)
     ).replace("\n" + " " * 14, " ")
+
+
+@pytest.mark.parametrize(("board", "kernel"), CASES, ids=IDS)
+def test_the_service_looks_where_the_hat_speaks(tmp_path: Path, board: Board, kernel: Kernel) -> None:
+    """On a Pi 5 serial0 is there from the start, and is not the header."""
+    made = tree(tmp_path, board, kernel)
+    for one in advice(take_inventory(made.done())):
+        follow(made, list(one.add), list(one.remove))
+    port = port_of(Config(), tmp_path)
+    assert f"/dev/{(tmp_path / port[1:]).resolve().name}" == board.usable
+    assert (port == "/dev/ttyAMA0") == (board is FIVE)
+    made.usb_receiver()
+    assert port_of(Config(), tmp_path).startswith("/dev/serial/by-id/")
 
 
 def test_a_usb_receiver_needs_no_header(tmp_path: Path) -> None:
