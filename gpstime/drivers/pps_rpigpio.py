@@ -1,8 +1,8 @@
 """A pulse through RPi.GPIO, or through rpi-lgpio, which installs itself under the same name. The last resort.
 
 Both call back from a thread of their own, and the stamp is taken there: in user space, tens to hundreds of microseconds after the
-edge and milliseconds under load (F-P05). So only the rising edge is asked for (by the time Python looks, a short pulse is over and
-its level says nothing), and each edge is labelled as stamped in user space. Never with a bounce time, which would delay it more.
+edge and milliseconds under load (F-P05). So only one edge is asked for (by the time Python looks, a short pulse is over and its
+level says nothing), and each edge is labelled as stamped in user space. Never with a bounce time, which would delay it more.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Literal
 
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
@@ -75,11 +75,14 @@ def translated(error: Exception, which: str, line: int | None) -> DeviceError:
 class PpsRpiGpio:
     """One pin (its BCM number). Fits `ports.PpsInput`. `missed`: edges that nobody took in time."""
 
-    def __init__(self, line: int, *, time: Timebase | None = None, gpio: Any = None) -> None:
+    def __init__(
+        self, line: int, *, edge: Literal["assert", "clear"] = "assert", time: Timebase | None = None, gpio: Any = None
+    ) -> None:
         self._gpio = gpio = load() if gpio is None else gpio
         self.flavour = flavour(gpio)
         self.name = f"GPIO{line} through {self.flavour}"
         self.missed = 0
+        self._edge = edge
         self._line, self._now = line, (time or MachineTime()).now
         self._edges: SimpleQueue[EdgeStamp] = SimpleQueue()
         self._seq = 0
@@ -91,7 +94,7 @@ class PpsRpiGpio:
             gpio.setmode(gpio.BCM)
             gpio.setup(line, gpio.IN)
             self._open = True
-            gpio.add_event_detect(line, gpio.RISING, callback=self._on_edge)
+            gpio.add_event_detect(line, gpio.RISING if edge == "assert" else gpio.FALLING, callback=self._on_edge)
         except Exception as error:  # RuntimeError, ValueError, lgpio.error: the two agree on no type
             self.close()
             raise translated(error, self.flavour, line) from None
@@ -103,7 +106,7 @@ class PpsRpiGpio:
         if self._edges.qsize() >= WAITING:
             self.missed += 1
         else:
-            self._edges.put(EdgeStamp("raw", at, "assert", self._seq, "user"))
+            self._edges.put(EdgeStamp("raw", at, self._edge, self._seq, "user"))
 
     def notes(self) -> list[str]:
         """Sentences for people since the last call."""

@@ -1,0 +1,209 @@
+"""Which door the pulse comes through, and what is said of the better ones: the real choice and drivers on made-up machines."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulses import APART, Clock, Kernel, train
+
+from gpstime.drivers.pps_choice import Chosen, Doors, Wanted, open_pulse
+from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
+from gpstime.sim.fake_gpiod import FakeGpiod, WiredEdge, old_gpiod
+from gpstime.sim.fake_rpigpio import FakeRpiGpio
+from gpstime.times import NS, RawNs
+
+
+class Machine(Kernel):
+    """A made-up Pi with all three doors; `rpi`: what stands in for RPi.GPIO."""
+
+    def __init__(self, root: Path, **rpi: Any) -> None:
+        super().__init__(root)
+        self.gpiod = FakeGpiod(self.fake.dev, self.clock)
+        self.chip = self.gpiod.add("gpiochip0", "pinctrl-bcm2711")
+        self.load_gpiod: Any = lambda: self.gpiod
+        self.rpi = FakeRpiGpio(self.clock, **rpi)
+        self.load_rpi: Any = lambda: self.rpi
+
+    def pulse(self, **wanted: Any) -> Chosen:
+        fake = self.fake
+        fake.refresh()
+        doors = Doors(fake.sysfs, fake.dev, fake.open, fake.ioctl, lambda: self.load_gpiod(), lambda: self.load_rpi())
+        return open_pulse(Wanted(**wanted), self.clock, fake, doors)
+
+
+@pytest.fixture
+def pi(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def missing(what: str) -> Any:
+    def load() -> Any:
+        raise DeviceMissing(f"{what} is not installed")
+
+    return load
+
+
+# ---- the order -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_kernels_pulse_first(pi: Machine) -> None:
+    pi.fake.add("ptp0")
+    pi.fake.add("pps@12.-1", train(pi.clock, 3))
+    start, pps = pi.clock.at, pi.pulse()
+    stamp = pps.wait(2)
+    assert stamp is not None
+    assert (pps.backend, pps.said, stamp.stamp - APART - start) == ("kernel", (), NS)
+    assert pps.notes()[0] == "the pulse comes from /dev/pps1 (pps@12.-1)"
+    assert pps.notes() == []
+
+
+def test_then_gpiod_and_it_is_said(pi: Machine) -> None:
+    pi.fake.add("ptp0")
+    pps = pi.pulse()
+    assert pps.backend == "gpiod"
+    assert "not through kernel" in pps.said[0]
+    assert "pps0 = ptp0 (the network interface's clock, not a receiver)" in pps.said[0]
+    assert pps.said[0] in pps.notes()
+
+
+def test_then_rpi_gpio_and_both_are_said(pi: Machine) -> None:
+    pi.load_gpiod = old_gpiod
+    pps = pi.pulse()
+    assert pps.backend == "rpi-gpio"
+    assert [("kernel" in said or "gpiod" in said) for said in pps.said] == [True, True]
+    assert "older than 2.0" in pps.said[1]
+    assert "user space" in " ".join(pps.notes())
+
+
+def test_with_none_of_them_all_three_reasons_and_one_remedy(tmp_path: Path) -> None:
+    pi = Machine(tmp_path, board="pi5")
+    pi.load_gpiod = missing("gpiod")
+    with pytest.raises(
+        DeviceMissing, match=r"dtoverlay=pps-gpio,gpiopin=18.*\(1\).*\(2\) gpiod is not.*\(3\) RPi\.GPIO cannot drive"
+    ):
+        pi.pulse()
+
+
+def test_a_kernel_pulse_without_rights_is_not_hidden_by_another_door(pi: Machine) -> None:
+    pi.fake.add("pps@12.-1").forbidden = True
+    with pytest.raises(DeviceForbidden, match="udev"):
+        pi.pulse()
+
+
+@pytest.mark.parametrize("backend", ["kernel", "gpiod", "rpi-gpio"])
+def test_what_is_asked_for_is_taken_or_refused(pi: Machine, backend: str) -> None:
+    pi.fake.add("pps@4.-1")
+    assert pi.pulse(backend=backend).backend == backend
+    empty = Machine(pi.fake.dev / "empty", board="pi5")
+    empty.load_gpiod = missing("gpiod")
+    with pytest.raises(DeviceError):
+        empty.pulse(backend=backend)
+
+
+# ---- which of the kernel's (P10) -----------------------------------------------------------------------------------------------
+
+
+def test_of_several_the_one_that_ticks(pi: Machine) -> None:
+    pi.fake.add("ptp0", train(pi.clock, 30))
+    pi.fake.add("pps@12.-1")
+    pi.fake.add("pps@4.-1", train(pi.clock, 30))
+    pps = pi.pulse()
+    assert pps.name == "/dev/pps2 (pps@4.-1)"
+    assert "(GPIO4) is taken, which ticks; the others: pps1 = pps@12.-1 (GPIO18)" in pps.said[0]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["ptp0", "pps@12.-1", "ttyUSB0"])))
+def test_by_name_whatever_the_numbers(tmp_path: Path, order: tuple[str, ...]) -> None:
+    pi = Machine(tmp_path)
+    for name in order:
+        pi.fake.add(name)
+    for wanted in ({}, {"device": "pps@12.-1"}, {"device": "pps@12"}):
+        assert "pps@12.-1" in pi.pulse(**wanted).name
+
+
+def test_a_modem_line_if_there_is_nothing_better(pi: Machine) -> None:
+    pi.fake.add("ttyUSB0", path="/dev/ttyUSB0", clear=True)
+    assert "ttyUSB0" in pi.pulse().name
+    pi.fake.add("ttyAMA0", path="/dev/ttyAMA0", clear=True)
+    assert "ttyAMA0" in pi.pulse().name
+
+
+def test_a_name_that_is_not_there_lists_what_is(pi: Machine) -> None:
+    pi.fake.add("pps@4.-1")
+    with pytest.raises(DeviceMissing, match=r"called pps@12; there is: pps0 = pps@4.-1 \(GPIO4\)"):
+        pi.pulse(device="pps@12")
+
+
+# ---- a pin that the kernel owns (P11, F-P22) -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["gpiod", "rpi-gpio"])
+def test_a_pin_that_the_kernel_owns_is_read_there_and_it_is_said(pi: Machine, backend: str) -> None:
+    pi.fake.add("pps@12.-1", train(pi.clock, 3))
+    pi.chip.lines[18].consumer = "pps@12"
+    pps = pi.pulse(backend=backend)
+    assert pps.backend == "kernel"
+    assert f"not through {backend}: the kernel's pulse driver holds GPIO18" in pps.said[0]
+    assert pps.wait(2) is not None
+
+
+def test_a_pin_that_another_driver_owns_is_refused_with_its_name(pi: Machine) -> None:
+    pi.chip.lines[18].consumer = "onewire@12"
+    with pytest.raises(DeviceBusy, match="onewire@12"):
+        pi.pulse(backend="gpiod")
+
+
+# ---- the edge (P22) ------------------------------------------------------------------------------------------------------------
+
+
+def test_only_clear_edges_where_they_mark_the_second(pi: Machine) -> None:
+    pi.fake.add("pps@12.-1", train(pi.clock, 3, width=500_000_000), clear=True)
+    pps, start = pi.pulse(edge="clear"), pi.clock.at
+    got = [stamp for _ in range(3) if (stamp := pps.wait(2)) is not None]
+    assert [(s.edge, s.stamp - APART - start) for s in got] == [("clear", k * NS + NS // 2) for k in (1, 2, 3)]
+    assert pps.wait(1) is None
+
+
+def test_clear_edges_that_the_overlay_does_not_capture(pi: Machine) -> None:
+    pi.fake.add("pps@4.-1")
+    with pytest.raises(DeviceError, match=r"gpiopin=4,capture_clear"):
+        pi.pulse(backend="kernel", edge="clear")
+
+
+def test_the_falling_edge_through_rpi_gpio(pi: Machine) -> None:
+    pps, start = pi.pulse(backend="rpi-gpio", edge="clear"), pi.clock.at
+    pi.rpi.wire(18, [(start + NS, True), (start + NS + NS // 10, False)])
+    pi.rpi.arrive(RawNs(start + 3 * NS))
+    stamp = pps.wait(0)
+    assert stamp is not None
+    assert (stamp.edge, stamp.stamp - start) == ("clear", NS + NS // 10 + pi.rpi.late_ns)
+    assert pps.wait(0) is None
+
+
+def test_an_input_that_was_lost_is_chosen_anew(pi: Machine) -> None:
+    """As the live world does after a DeviceMissing: the same call again, now under another number."""
+    fake = pi.fake.add("ttyUSB0", path="/dev/ttyUSB0")
+    pps = pi.pulse()
+    pi.fake.remove(fake)
+    with pytest.raises(DeviceMissing):
+        pps.wait(0)
+    pps.close()
+    pi.fake.add("ptp0")
+    pi.fake.add("ttyUSB0", path="/dev/ttyUSB0")
+    assert pi.pulse().name == "/dev/pps1 (ttyUSB0)"
+
+
+def test_two_pins_with_the_same_pulse_are_two_inputs(pi: Machine) -> None:
+    """F-P16: each keeps its own stamps, 20 us apart; none is corrected by the other."""
+    clock: Clock = pi.clock
+    for line, late in ((18, 0), (4, 20_000)):
+        at = clock.at + NS + late
+        pi.gpiod.wire(pi.chip, line, [WiredEdge(RawNs(at), at + clock.mono_apart, at + APART)])
+    a, b = pi.pulse(line=18), pi.pulse(line=4)
+    first, second = a.wait(2), b.wait(2)
+    assert first is not None
+    assert second is not None
+    assert second.stamp - first.stamp == 20_000
