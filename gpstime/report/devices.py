@@ -13,22 +13,30 @@ from gpstime.app.devices import as_object, look
 from gpstime.app.durations import parse_duration
 from gpstime.drivers.inventory import HEADER_CHIPS, Inventory, PulseDevice, SerialPort, lateness
 from gpstime.drivers.timebase import MachineTime
+from gpstime.errors import UsageError
 
 _WIDTH = 118
 _INDENT = " " * 14
 
 
+def _watch(text: str) -> float:
+    try:
+        return 0.0 if text.strip() in ("0", "0s") else parse_duration(text)
+    except UsageError as e:
+        raise argparse.ArgumentTypeError(str(e)) from None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--json", action="store_true", help="one JSON object")
-    add("--watch", type=parse_duration, default=2.5, metavar="TIME", help="at most so long for a pulse to come (default 2.5s)")
-    add("--root", type=Path, default=Path("/"), metavar="FOLDER", help="the file system to look at, such as a card of another Pi")
+    add("--watch", type=_watch, default=2.5, metavar="TIME", help="at most so long for a pulse to come (default 2.5s, 0: not)")
+    add("--root", type=Path, default=Path("/"), metavar="FOLDER", help="the top of the file system to look at")
 
 
 def command(args: argparse.Namespace) -> int:
     """Exit code 0: the list is what was asked for, whatever is on it; 2 for a root that is no folder."""
     if not args.root.is_dir():
-        raise NotADirectoryError(f"{args.root} is no folder: --root takes the top of a file system")
+        raise UsageError(f"{args.root} is no folder: --root takes the top of a file system")
     # another system's files do not change while they are watched
     found = look(args.root, MachineTime(), args.watch if args.root == Path("/") else 0)
     print(json.dumps(as_object(found)) if args.json else text(found), end="\n" if args.json else "")

@@ -314,6 +314,9 @@ def test_a_machine_that_is_no_pi_gets_no_advice_for_one(tmp_path: Path, capsys: 
     assert "not a Raspberry Pi" in shown
     assert shown.endswith("Nothing to change.\n")
     assert main(["devices", "--root", str(tmp_path / "none")]) == 2
+    with pytest.raises(SystemExit):
+        main(["devices", "--watch", "soon"])
+    assert "'soon' is no duration" in capsys.readouterr().err
 
 
 def test_the_report_gives_lines_to_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
