@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
     assert all(str(path) in line for line in told)
+
+
+def test_json_says_what_is_in_force_and_what_is_wrong(tmp_path, capsys):
+    good, bad = tmp_path / "good.toml", tmp_path / "bad.toml"
+    good.write_text("[record]\ncommit_s = 30\n")
+    bad.write_text("[record]\ncommit_s = -1\n")
+    assert main(["config", "--config", str(good), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["config"]["record"]["commit_s"] == 30
+    assert found["lines"]["record.commit_s"] == 2
+    assert found["problems"] == []
+    assert main(["config", "--config", str(bad), "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["config"] is None
+    assert json.loads(out)["problems"][0] in err
