@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from gpstime.drivers.boot_files import BootLine
 from gpstime.drivers.inventory import Inventory, SerialPort
 
 
@@ -100,7 +101,10 @@ def _header_port(found: Inventory) -> Iterator[Advice]:
     missing = "hint" if usb else "wrong"  # a USB receiver needs no header
     pl011 = _port(found, "/dev/ttyAMA0")
     if kind >= 5:
-        if pl011 is None and not boot.find(r"dtparam=uart0(=on)?$") and not boot.overlay("uart0-pi5"):
+        asked = boot.find(r"dtparam=uart0(=on)?$") or boot.overlay("uart0-pi5")
+        if pl011 is None and asked:
+            yield _not_yet(asked)
+        elif pl011 is None:
             yield Advice(
                 "header UART",
                 missing,
@@ -126,6 +130,13 @@ def _header_port(found: Inventory) -> Iterator[Advice]:
         )
     elif pl011 is None and not boot.find(r"enable_uart=1"):
         yield Advice("header UART", missing, "The UART of the 40-pin header is off.", file, add=("enable_uart=1",), then=_REBOOT)
+    elif moved and found.header_port == "/dev/ttyS0":
+        yield _not_yet(moved)
+
+
+def _not_yet(line: BootLine) -> Advice:
+    what = f"{line.file} line {line.number} ({line.text}) moves the header's UART to /dev/ttyAMA0, and it is not there."
+    return Advice("header UART", "wrong", what, then=f"{_REBOOT}, if that was not done since the line was put in")
 
 
 def _console(found: Inventory) -> Iterator[Advice]:

@@ -99,6 +99,15 @@ def test_the_old_config_is_not_read_any_more(tmp_path: Path) -> None:
     assert (stale.file, stale.add) == ("/boot/firmware/config.txt", ("dtoverlay=pps-gpio,gpiopin=4",))
 
 
+@pytest.mark.parametrize(("board", "line"), [(FIVE, "dtparam=uart0=on"), (FOUR, "dtoverlay=disable-bt")])
+def test_lines_without_a_reboot(tmp_path: Path, board: Board, line: str) -> None:
+    made = tree(tmp_path, board, board.kernels[1])
+    made.config.append(line)
+    (told,) = [a for a in advice(take_inventory(made.done())) if a.about == "header UART"]
+    assert told.what.startswith(f"/boot/firmware/config.txt line 3 ({line})")
+    assert told.then.startswith("reboot")
+
+
 @pytest.mark.parametrize(
     ("section", "counts"),
     [
@@ -130,7 +139,8 @@ def test_an_included_file_counts(tmp_path: Path) -> None:
     made = tree(tmp_path, FIVE, FIVE.kernels[1])
     made.config.append("include gps.txt")
     made.write(f"{NEW_BOOT}/gps.txt", "# a hat\ndtparam=uart0=on\n")
-    assert not any("UART" in what for what in sentences(made.done()))
+    (told,) = [what for what in sentences(made.done()) if "UART" in what]
+    assert told.startswith("/boot/firmware/gps.txt line 2 (dtparam=uart0=on)")
 
 
 def test_holders_are_named(tmp_path: Path) -> None:
