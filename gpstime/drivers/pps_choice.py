@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gpstime.core.pulse_doctor import PulseFacts, PulseSeen, PulseShape, ReceiverSeen, silent
 from gpstime.drivers import pps_gpiod, pps_kernel, pps_rpigpio
 from gpstime.drivers.pps_gpiod import LineTaken, PpsGpiod
 from gpstime.drivers.pps_kernel import KernelPulse, PpsKernel, kernel_pulses, named, ticking
@@ -25,6 +26,8 @@ AUTO = "auto"
 ORDER = ("kernel", "gpiod", "rpi-gpio")
 WATCH_S = 3.0
 """How long several pulses are watched, to see which of them ticks."""
+SILENT_NS, AGAIN_NS = 5 * NS, 600 * NS
+"""After how long a silence its likely cause is said, and how long until another cause may be said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +54,23 @@ class Doors:
 
 
 class Chosen:
-    """The input that was chosen. Fits `ports.PpsInput`. `backend` is one of ORDER; `said`: why not a better one."""
+    """The input that was chosen. Fits `ports.PpsInput`. `backend` is one of ORDER; `said`: why not a better one.
 
-    def __init__(self, inner: PpsInput, backend: str, said: list[str], edge: str, time: Timebase) -> None:
+    Its notes also tell what is wrong with the pulse (rate, polarity) and, when none comes, the likely cause: `receiver` is asked
+    what the receiver said meanwhile, since a pulse is missing mostly for want of a fix (P10).
+    """
+
+    def __init__(self, inner: PpsInput, backend: str, said: list[str], wanted: Wanted, time: Timebase, doors: Doors) -> None:
         self.inner, self.name, self.backend, self.said = inner, inner.name, backend, tuple(said)
-        self._only = edge if edge == "clear" else None
-        self._time = time
+        self.receiver: Callable[[], ReceiverSeen] = ReceiverSeen
+        self._wanted, self._time, self._doors = wanted, time, doors
+        self._only = wanted.edge if wanted.edge == "clear" else None
         self._notes = [f"the pulse comes from {inner.name}", *said]
+        self._shape = PulseShape(inner.name)
+        self._had_pulses = False
+        self._silent_from, self._told = time.now(), ""
+        self._doubt_at = self._silent_from + SILENT_NS
+        self._before = {p.node: p for p in kernel_pulses(doors.sysfs)}
 
     @property
     def missed(self) -> int:
@@ -74,8 +87,42 @@ class Chosen:
         end = self._time.now() + round(timeout_s * NS)
         while True:
             stamp = self.inner.wait(max(0.0, (end - self._time.now()) / NS))
-            if stamp is None or self._only is None or stamp.edge == self._only:
+            if stamp is None:
+                if self._time.now() >= self._doubt_at:
+                    self._say_why()
+                return None
+            self._notes += [advice.text for advice in self._shape.on(stamp.edge, stamp.stamp)]
+            self._had_pulses = True
+            self._silent_from = self._time.now()
+            self._doubt_at, self._told, self._before = self._silent_from + SILENT_NS, "", {}
+            if self._only is None or stamp.edge == self._only:
                 return stamp
+
+    def _say_why(self) -> None:
+        """The likeliest cause of the silence, once for each cause."""
+        now = self._time.now()
+        if not self._before:  # first see whether another pulse ticks instead
+            self._before = {p.node: p for p in kernel_pulses(self._doors.sysfs)}
+            self._doubt_at = now + round(WATCH_S * NS)
+            return
+        self._doubt_at = now + (AGAIN_NS if self._told else 2 * SILENT_NS)
+        advice = silent(self._facts((now - self._silent_from) / NS))
+        if advice and advice[0].cause != self._told:
+            self._told = advice[0].cause
+            self._notes.append(advice[0].text)
+
+    def _facts(self, watched_s: float) -> PulseFacts:
+        pulses, mine = [], getattr(self.inner, "pulse", None)
+        for pulse in kernel_pulses(self._doors.sysfs):
+            then = self._before.get(pulse.node, pulse)
+            edges = 0 if pulse.asserts is None or then.asserts is None else (pulse.asserts - then.asserts) & 0xFFFF_FFFF
+            chosen = mine is not None and pulse.node == mine.node
+            receivers = pulse.kind not in ("network", "test")
+            pulses.append(PulseSeen(pulse.what, 0 if chosen else edges, receivers, chosen))
+        if mine is None:
+            pulses.append(PulseSeen(self.name, 0, True, True))
+        pin = self._wanted.line if mine is None or mine.pin is None else mine.pin
+        return PulseFacts(round(watched_s), pin, tuple(pulses), self.receiver(), had_pulses=self._had_pulses)
 
     def close(self) -> None:
         self.inner.close()
@@ -112,7 +159,7 @@ class _Choice:
         raise DeviceMissing(f"no pulse: {remedy}. Tried: {' '.join(f'({n}) {e}' for n, e in enumerate(refused, 1))}")
 
     def _chosen(self, inner: PpsInput, backend: str) -> Chosen:
-        return Chosen(inner, backend, self._said, self._wanted.edge, self._time)
+        return Chosen(inner, backend, self._said, self._wanted, self._time, self._doors)
 
     # ---- the kernel's ------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pulses import APART, Clock, Kernel, train
 
+from gpstime.core.pulse_doctor import ReceiverSeen
 from gpstime.drivers.pps_choice import Chosen, Doors, Wanted, open_pulse
 from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
 from gpstime.sim.fake_gpiod import FakeGpiod, WiredEdge, old_gpiod
@@ -207,3 +208,69 @@ def test_two_pins_with_the_same_pulse_are_two_inputs(pi: Machine) -> None:
     assert first is not None
     assert second is not None
     assert second.stamp - first.stamp == 20_000
+
+
+# ---- what is wrong with it (P10, P22) ------------------------------------------------------------------------------------------
+
+
+def listen(pi: Machine, pps: Chosen, seconds: int) -> str:
+    """Everything said in this time."""
+    pps.notes()
+    end = pi.clock.at + seconds * NS
+    while pi.clock.at < end:
+        pps.wait(1)
+        pi.fake.refresh()
+    return " | ".join(pps.notes())
+
+
+def test_silence_without_satellites_is_the_antenna_and_not_the_wiring(pi: Machine) -> None:
+    """P10: three devices, and the network's clock ticks."""
+    pi.fake.add("ptp0", train(pi.clock, 60))
+    pi.fake.add("pps@12.-1")
+    pps = pi.pulse()
+    pps.receiver = lambda: ReceiverSeen(9000, 90, False, 0)
+    said = listen(pi, pps, 30)
+    assert said.count("receiver has 0 satellites: move the antenna") == 1
+    assert "wir" not in said
+
+
+def test_silence_with_a_fix_is_the_wiring(pi: Machine) -> None:
+    """The twin of the test above."""
+    pi.fake.add("pps@12.-1")
+    pps = pi.pulse()
+    pps.receiver = lambda: ReceiverSeen(9000, 90, True, 9)
+    assert "does not arrive. Look at the wire" in listen(pi, pps, 10)
+
+
+def test_silence_of_the_wrong_device(pi: Machine) -> None:
+    pi.fake.add("pps@12.-1")
+    pi.fake.add("pps@4.-1", train(pi.clock, 60))
+    assert "pps1 = pps@4.-1 (GPIO4) ticks: name that one" in listen(pi, pi.pulse(device="pps@12"), 10)
+
+
+def test_a_pulse_that_stops_with_the_fix_and_comes_back(pi: Machine) -> None:
+    """F-P14: said once for each silence, and nothing is said while it ticks."""
+    fake = pi.fake.add("pps@12.-1", train(pi.clock, 20))
+    pps = pi.pulse()
+    pps.receiver = lambda: ReceiverSeen(9000, 90, False)
+    assert listen(pi, pps, 20) == ""
+    assert listen(pi, pps, 60).count("comes back with the fix") == 1
+    fake.plug(train(pi.clock, 20))
+    assert listen(pi, pps, 20) == ""
+    assert listen(pi, pps, 60).count("comes back with the fix") == 1
+
+
+def test_a_missing_pulse_is_no_silence(pi: Machine) -> None:
+    """F-P10: gaps of a few seconds."""
+    edges = [edge for k, edge in enumerate(train(pi.clock, 60)) if k % 10 > 2]
+    pi.fake.add("pps@12.-1", edges)
+    assert listen(pi, pi.pulse(), 55) == ""
+
+
+@pytest.mark.parametrize(
+    ("every", "width", "told"),
+    [(NS // 10, NS // 100, "10 pulses a second"), (2 * NS, NS // 10, "0.5 pulses a second"), (NS, 9 * NS // 10, "inverted pulse")],
+)
+def test_wrong_rates_and_polarity_are_told_once(pi: Machine, every: int, width: int, told: str) -> None:
+    pi.fake.add("pps@12.-1", train(pi.clock, 100, every=every, width=width), clear=True)
+    assert listen(pi, pi.pulse(), 60 * every // NS + 4).count(told) == 1
