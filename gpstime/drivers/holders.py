@@ -30,7 +30,7 @@ class Holder:
         """What to do, as commands for people."""
         port = os.path.basename(self.device)
         if self.command == "gpsd":
-            return "stop it: systemctl stop gpsd.socket gpsd, or take its word: --source gpsd"
+            return 'stop it: systemctl stop gpsd.socket gpsd, or take its word: source = "gpsd" in /etc/gpstime.toml'
         if self.command in ("agetty", "getty", "login"):
             return (
                 f"it is a login console: systemctl disable --now serial-getty@{port}.service, and remove console={port},... or "

@@ -151,7 +151,7 @@ def test_holders_are_named(tmp_path: Path) -> None:
     told = sentences(made.root)
     assert len(told) == 2
     assert "gpsd (pid 612)" in told[0]
-    assert "--source gpsd" in told[0]
+    assert 'source = "gpsd"' in told[0]
     assert "serial-getty@ttyAMA0" in told[1]
     assert "ttyAMA0 = /dev/serial0  PL011, the good UART; open by gpsd (pid 612); in use by agetty (pid 700)" in text(
         take_inventory(made.root)

@@ -40,7 +40,11 @@ def test_nobody(proc: Path) -> None:
 @pytest.mark.parametrize(
     ("comm", "cmdline", "remedy"),
     [
-        ("gpsd", "/usr/sbin/gpsd -n /dev/ttyAMA0", "systemctl stop gpsd.socket gpsd, or take its word: --source gpsd"),
+        (
+            "gpsd",
+            "/usr/sbin/gpsd -n /dev/ttyAMA0",
+            'systemctl stop gpsd.socket gpsd, or take its word: source = "gpsd" in /etc/gpstime.toml',
+        ),
         ("agetty", "/sbin/agetty -o -p -- \\u --keep-baud 115200 ttyAMA0 vt220", "serial-getty@ttyAMA0.service"),
     ],
 )
@@ -56,7 +60,7 @@ def test_a_daemon_whose_files_cannot_be_listed_is_found_by_its_command_line(
 
 
 @pytest.mark.parametrize(
-    ("comm", "remedy"), [("ModemManager", "ID_MM_DEVICE_IGNORE"), ("minicom", "kill 613"), ("gpsd", "--source gpsd")]
+    ("comm", "remedy"), [("ModemManager", "ID_MM_DEVICE_IGNORE"), ("minicom", "kill 613"), ("gpsd", 'source = "gpsd"')]
 )
 def test_an_open_file_is_proof(proc: Path, comm: str, remedy: str) -> None:
     process(proc, 612, "agetty", "agetty ttyACM0", None)
