@@ -25,8 +25,6 @@ STA_PLL, STA_INS, STA_DEL, STA_UNSYNC, STA_NANO = 0x1, 0x10, 0x20, 0x40, 0x2000
 TIME_ERROR = 5
 LEAST_PPB = 0.02
 """`freq` resolves 0.015 ppb; a change of more than this is somebody's doing."""
-ONE_IN = 10
-"""Of looks, one in so many goes through all processes, which is what costs: 1 ms of a fast CPU for 84 of them."""
 MOVED_PPB = 1000.0
 """Once it is known that somebody steers, only changes of more than this are told."""
 
@@ -136,27 +134,20 @@ def who_steers(root: Path = Path("/")) -> tuple[str, ...]:
 
 
 class SteeringWatch:
-    """Tells who steers, and what is done to the clock, as notes. `read` is asked in each `look`, `who` in one of ten."""
+    """Tells who steers, and what is done to the clock, as notes. `who` goes through all processes (1 ms for 84)."""
 
     def __init__(self, read: Callable[[], Steering | None] | None = None, who: Callable[[], tuple[str, ...]] = who_steers) -> None:
         self._read: Callable[[], Steering | None] = read or functools.partial(read_steering, *kernel_call())
         self._who = who
         self._last: Steering | None = None
         self._names: tuple[str, ...] | None = None
-        self._named: tuple[str, ...] = ()
-        self._looks = 0
         self._told_ppb = 0.0
         self._seen = self._refused = False
 
     def look(self, at: RawNs) -> list[Event]:
         """What is new since the last look."""
         out: list[Event] = []
-        now = self._read()
-        moved = now is not None and self._last is not None and abs(now.freq_ppb - self._last.freq_ppb) > LEAST_PPB
-        if self._looks % ONE_IN == 0 or (moved and not self._seen):
-            self._named = self._who()
-        self._looks += 1
-        names = self._named
+        now, names = self._read(), self._who()
         if names != self._names:
             if names:
                 out.append(Note(at, f"the system clock is steered by {' and '.join(names)}{_TWO if len(names) > 1 else _ONE}"))

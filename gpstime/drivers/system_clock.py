@@ -15,7 +15,6 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
 
 from gpstime.drivers.board import counter_of
@@ -73,12 +72,12 @@ class SystemClocks:
 class Converter:
     """An edge's stamp and the clocks read before and after it become a `PpsEdge`, or a sentence why not: the edge is missing.
 
-    `bias_ns`: how late stamps are known to be (P21) by who made them (`stamped_by`), taken off `at` and `shown`, never off `stamp`.
-    `steps`: steps of the system clock that lay between readings; an edge's `era` is their number.
+    `bias_ns`: how late the stamp is known to be (P21), taken off `at` and `shown`, never off `stamp`; it may be changed when
+    another input opens. `steps`: steps of the system clock that lay between readings; an edge's `era` is their number.
     """
 
-    def __init__(self, bias_ns: Mapping[str, int] | None = None) -> None:
-        self._bias_ns = dict(bias_ns or {})
+    def __init__(self, bias_ns: int = 0) -> None:
+        self.bias_ns = bias_ns
         self.steps = 0
         self._readings: deque[Together] = deque(maxlen=KEPT)
 
@@ -123,10 +122,9 @@ class Converter:
             shown = stamp.stamp + closest.real - closest.mono_ns
         else:
             shown = closest.real + round((stamp.stamp - closest.raw) / _slope(left, right, "real"))
-        late_ns = self._bias_ns.get(stamp.stamped_by, 0)
         return PpsEdge(
-            RawNs(at - late_ns),
-            UnixNs(shown - late_ns),
+            RawNs(at - self.bias_ns),
+            UnixNs(shown - self.bias_ns),
             stamp.edge,
             stamp.seq,
             stamp.stamped_by,

@@ -137,16 +137,11 @@ def test_a_kernel_that_refuses_is_told_once() -> None:
     assert said(watching) == ""
 
 
-def test_a_daemon_that_comes_later_is_named() -> None:
-    """At the latest in the tenth look after, or when the clock's rate moves for the first time."""
-    for slewed in (False, True):
-        machine, running = FakeMachine(), []
-        watching = SteeringWatch(lambda m=machine: read_steering(m.adjtimex, TIMEX), lambda r=running: tuple(r))
-        assert said(watching) == ""
-        running.append("chronyd (pid 612)")
-        if slewed:
-            machine.slew(3)
-        told = [said(watching) for _ in range(adjtimex.ONE_IN)]
-        assert "steered by chronyd" in "".join(told[:1] if slewed else told)
-        running.clear()
-        assert "no longer" in "".join(said(watching) for _ in range(adjtimex.ONE_IN))
+def test_a_daemon_that_comes_and_goes() -> None:
+    machine, running = FakeMachine(), []
+    watching = SteeringWatch(lambda: read_steering(machine.adjtimex, TIMEX), lambda: tuple(running))
+    assert said(watching) == ""
+    running.append("chronyd (pid 612)")
+    assert "steered by chronyd" in said(watching)
+    running.clear()
+    assert "no longer" in said(watching)

@@ -214,7 +214,7 @@ def test_clocks_that_ran_apart_and_a_new_start() -> None:
 
 def test_a_known_bias_moves_the_edge_and_not_the_stamp() -> None:
     plain = [e for _, e in edges(FakeMachine(), Converter())]
-    moved = [e for _, e in edges(FakeMachine(), Converter({"kernel": 13_500, "user": 200_000}))]
+    moved = [e for _, e in edges(FakeMachine(), Converter(bias_ns=13_500))]
     assert [(a.at - b.at, a.shown - b.shown, a.stamp - b.stamp) for a, b in zip(plain, moved, strict=True)] == [
         (13_500, 13_500, 0)
     ] * 10
