@@ -60,7 +60,7 @@ class PulseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """`cause` is a short stable word-with-dashes; `text` a sentence with its remedy."""
+    """`cause` is a few stable words; `text` a sentence with its remedy."""
 
     cause: str
     text: str
@@ -78,13 +78,13 @@ def _causes(facts: PulseFacts) -> Iterator[Advice]:
     ticking = [p for p in facts.pulses if p.receiver and p.edges and not p.chosen]
     here = "no pulse" if chosen is None else f"{chosen.what}: no pulse in {facts.watched_s:g} s"
     for other in (p for p in facts.pulses if not p.receiver and p.chosen):
-        yield Advice("no-receivers-pulse", f"{other.what} is not a receiver's pulse: name another (pulse.device).")
+        yield Advice("no receivers pulse", f"{other.what} is not a receiver's pulse: name another (pulse.device).")
     if ticking:
-        yield Advice("wrong-device", f"{here}, but {ticking[0].what} ticks: name that one (pulse.device).")
+        yield Advice("wrong device", f"{here}, but {ticking[0].what} ticks: name that one (pulse.device).")
         return
     if facts.old_option:
         yield Advice(
-            "old-option",
+            "old option",
             f"{here}; cmdline.txt still has {facts.old_option}, which takes the pulse away: remove it and start again.",
         )
     if chosen is None:
@@ -96,25 +96,25 @@ def _causes(facts: PulseFacts) -> Iterator[Advice]:
 def _no_device(facts: PulseFacts) -> Iterator[Advice]:
     line = f"dtoverlay=pps-gpio,gpiopin={facts.pin}"
     if facts.held_by:
-        yield Advice("pin-held", f"GPIO{facts.pin} is held by {facts.held_by}: free it, or wire the pulse to another pin.")
+        yield Advice("pin held", f"GPIO{facts.pin} is held by {facts.held_by}: free it, or wire the pulse to another pin.")
     elif facts.overlay:
-        yield Advice("overlay-not-loaded", f"{line} is in config.txt and no pulse device came of it: start again, then see dmesg.")
+        yield Advice("overlay not loaded", f"{line} is in config.txt and no pulse device came of it: start again, then see dmesg.")
     else:
-        yield Advice("no-overlay", f"there is no receiver's pulse device: put {line} into config.txt and start again.")
+        yield Advice("no overlay", f"there is no receiver's pulse device: put {line} into config.txt and start again.")
 
 
 def _receivers_part(facts: PulseFacts, here: str) -> Iterator[Advice]:
     r = facts.receiver
     if r.bytes == 0:
-        yield Advice("receiver-silent", f"{here}, and the receiver says nothing at all: look at its power and at the serial wires.")
+        yield Advice("receiver silent", f"{here}, and the receiver says nothing at all: look at its power and at the serial wires.")
         return
     if r.bytes and r.sentences == 0:
-        yield Advice("receiver-unreadable", f"{here}, and what the receiver says can't be read: set the right baud rate first.")
+        yield Advice("receiver unreadable", f"{here}, and what the receiver says can't be read: set the right baud rate first.")
         return
     if r.fix or (r.fix is None and r.satellites is not None and r.satellites >= FEW):
         seen = "" if r.satellites is None else f" ({r.satellites} satellites)"
         if facts.had_pulses:
-            yield Advice("pulse-stopped", f"{here}, though pulses came before and the receiver has a fix{seen}: look at the wire.")
+            yield Advice("pulse stopped", f"{here}, though pulses came before and the receiver has a fix{seen}: look at the wire.")
             return
         yield Advice(
             "wiring",
@@ -124,17 +124,17 @@ def _receivers_part(facts: PulseFacts, here: str) -> Iterator[Advice]:
         )
         return
     if r.satellites == 0:
-        yield Advice("no-satellites", f"{here}, receiver has 0 satellites: move the antenna to where it sees the sky.")
+        yield Advice("no satellites", f"{here}, receiver has 0 satellites: move the antenna to where it sees the sky.")
         return
     if r.fix is False:
         again = " The pulse comes back with the fix." if facts.had_pulses else ""
         few = "" if r.satellites is None else f" ({r.satellites} satellites)"
         yield Advice(
-            "no-fix",
+            "no fix",
             f"{here}, receiver has no fix yet{few}: give it minutes under open sky; most give no pulse without one.{again}",
         )
         return
-    yield Advice("fix-unknown", f"{here}. First see whether the receiver has a fix (gpstime nmea): without one most give no pulse.")
+    yield Advice("fix unknown", f"{here}. First see whether the receiver has a fix (gpstime nmea): without one most give no pulse.")
 
 
 def edge_by_delay(after_assert_ms: float) -> Literal["assert", "clear"] | None:
@@ -186,14 +186,14 @@ class PulseShape:
             return
         if not 0.9 * NS < period < 1.1 * NS:
             rate = f"{NS / period:.3g} pulses a second" if period > 0 else "edges at one instant"
-            yield Advice("wrong-rate", f"{self._name} gives {rate}: set the receiver's time pulse to one a second.")
+            yield Advice("wrong rate", f"{self._name} gives {rate}: set the receiver's time pulse to one a second.")
             return
         if width is None:
             return
         share, ms = width / period, width / 1_000_000
         if EVEN[0] <= share <= EVEN[1]:
             yield Advice(
-                "even-pulse",
+                "even pulse",
                 f"{self._name} is as long high ({ms:.0f} ms) as low, so its width does not tell which edge marks the second: "
                 'if its maker says the falling one, set pulse.edge = "clear".',
             )
