@@ -29,8 +29,8 @@ FARTHEST_NS = NS
 """An edge farther than this from every reading is not converted."""
 WORST_NS = NS // 1000
 """An edge that may be off by more is worth nothing to anybody."""
-KEPT = 4
-"""Readings remembered: the two of the last edge, and a spare for an edge that is fetched late."""
+KEPT = 8
+"""Readings remembered: the two around an edge, those that give the slope before, and spares for an edge that is fetched late."""
 APART_NS = 20_000_000
 """The least distance of two readings that make the slope before."""
 

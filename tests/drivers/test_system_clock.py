@@ -182,7 +182,7 @@ def test_an_edge_that_is_fetched_late_is_placed_in_its_own_bracket() -> None:
     machine.slew(CHRONY_PPM)
     list(edges(machine, converter, n=3))
     before = machine.read()
-    stamp = machine.edge(FIRST + 3 * NS, late_ns=0)
+    stamp = machine.edge(FIRST + 3 * NS, late_ns=200_000_000)
     middle = machine.read()
     machine.slew(0)
     machine.sleep(0.5)
