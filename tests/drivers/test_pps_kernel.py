@@ -311,3 +311,18 @@ def test_it_reads_only() -> None:
     assert "0xA2" not in source
     assert "0xA5" not in source
     assert "O_RDWR" not in source
+
+
+def test_a_doubled_interrupt_gives_one_edge_and_is_counted(kernel: Kernel) -> None:
+    """F-P09: the kernel keeps the later stamp, a few microseconds late; that there were two shows in the sequence."""
+    start = kernel.clock.at
+    kernel.fake.add(
+        "pps@12.-1", [stamped(start + NS, late=0), stamped(start + NS + 5_000, late=0), stamped(start + 2 * NS, late=0)]
+    )
+    pps, out = kernel.open(), []
+    for _ in range(4):
+        kernel.clock.at += NS - NS // 10
+        while (stamp := pps.wait(0)) is not None:
+            out.append(stamp.stamp - APART - start)
+    assert out == [NS + 5_000, 2 * NS]
+    assert pps.missed == 1
