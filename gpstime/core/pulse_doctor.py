@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from gpstime.model import Epoch, Event, Finding, PpsEdge, SerialBytes
 from gpstime.times import NS
 
 FEW = 4
@@ -41,6 +42,26 @@ class ReceiverSeen:
     sentences: int | None = None
     fix: bool | None = None
     satellites: int | None = None
+
+
+class ReceiverListener:
+    """A sink that knows what the receiver said since the last pulse. `seen` may be asked from another thread."""
+
+    def __init__(self) -> None:
+        self._bytes = self._sentences = 0
+        self._fix: bool | None = None
+
+    def __call__(self, value: Event | Finding) -> None:
+        if isinstance(value, SerialBytes):
+            self._bytes += len(value.data)
+        elif isinstance(value, Epoch):
+            self._sentences += 1
+            self._fix = self._fix if value.fix is None else value.fix
+        elif isinstance(value, PpsEdge):
+            self._bytes = self._sentences = 0
+
+    def seen(self) -> ReceiverSeen:
+        return ReceiverSeen(self._bytes, self._sentences, self._fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +129,7 @@ def _receivers_part(facts: PulseFacts, here: str) -> Iterator[Advice]:
     if r.bytes == 0:
         yield Advice("receiver silent", f"{here}, and the receiver says nothing at all: look at its power and at the serial wires.")
         return
-    if r.bytes and r.sentences == 0:
+    if r.bytes and r.sentences == 0 and r.fix is None:
         yield Advice("receiver unreadable", f"{here}, and what the receiver says can't be read: set the right baud rate first.")
         return
     if r.fix or (r.fix is None and r.satellites is not None and r.satellites >= FEW):

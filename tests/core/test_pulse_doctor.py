@@ -7,8 +7,18 @@ from itertools import product
 
 import pytest
 
-from gpstime.core.pulse_doctor import Advice, PulseFacts, PulseSeen, PulseShape, ReceiverSeen, edge_by_delay, silent
-from gpstime.times import NS
+from gpstime.core.pulse_doctor import (
+    Advice,
+    PulseFacts,
+    PulseSeen,
+    PulseShape,
+    ReceiverListener,
+    ReceiverSeen,
+    edge_by_delay,
+    silent,
+)
+from gpstime.model import Epoch, PpsEdge, SerialBytes
+from gpstime.times import NS, RawNs, UnixNs, UtcTime
 
 PHY = PulseSeen("pps0 = ptp0 (the network interface's clock, not a receiver)", 3, receiver=False)
 OURS = PulseSeen("pps1 = pps@12.-1 (GPIO18)", 0, chosen=True)
@@ -148,3 +158,19 @@ def test_missing_and_doubled_pulses_do_not_change_the_verdict() -> None:
 @pytest.mark.parametrize(("delay_ms", "edge"), [(400, "assert"), (900, "clear"), (150, None), (650, None), (-100, "clear")])
 def test_the_edge_of_an_even_pulse_by_the_sentences_delay(delay_ms: float, edge: str | None) -> None:
     assert edge_by_delay(delay_ms) == edge
+
+
+# ---- what the receiver said meanwhile ------------------------------------------------------------------------------------------
+
+
+def test_the_listener_counts_since_the_last_pulse_and_keeps_the_last_word_on_the_fix() -> None:
+    heard, at, noon = ReceiverListener(), RawNs(0), UtcTime.parse("2026-03-01T12:00:00Z")
+    assert heard.seen() == ReceiverSeen(0, 0, None)
+    heard(SerialBytes(at, b"$GNRMC"))
+    heard(Epoch(at, at, noon, False, "RMC", fix=False))
+    heard(Epoch(at, at, noon, False, "ZDA"))
+    assert heard.seen() == ReceiverSeen(6, 2, False)
+    heard(PpsEdge(at, UnixNs(0)))
+    assert heard.seen() == ReceiverSeen(0, 0, False)
+    heard(Epoch(at, at, noon, True, "RMC", fix=True))
+    assert heard.seen() == ReceiverSeen(0, 1, True)
