@@ -8,12 +8,16 @@ from dataclasses import dataclass
 import pytest
 from ports import SOON_S, Virtual, simulated
 
+from gpstime.app.catalogue import receiver
+from gpstime.app.settings import Config, Receiver
+from gpstime.app.sources import PpsSource, SerialSource
 from gpstime.core.engine import Engine
 from gpstime.core.gpsd import LONGEST, Gpsd
 from gpstime.core.leap import BUILT_IN
 from gpstime.drivers.gpsd import GpsdPort, GpsdPulse, address
+from gpstime.drivers.system_clock import Converter
 from gpstime.errors import DeviceError, DeviceMissing, UsageError
-from gpstime.model import Epoch, Event, Label, Offset, PpsEdge, Rejected, SerialBytes
+from gpstime.model import DeviceFound, DeviceLost, Epoch, Event, Label, Offset, PpsEdge, Rejected, SerialBytes
 from gpstime.ports import Together
 from gpstime.sim.clock import SimClock
 from gpstime.sim.fake_gpsd import FakeGpsd, Report, reports
@@ -149,6 +153,46 @@ def test_no_fix_is_said_and_names_nothing() -> None:
 
 
 # ---- the reader --------------------------------------------------------------------------------------------------------------
+
+
+def test_as_sources_of_a_live_world_from_a_configuration() -> None:
+    """`receiver.source = "gpsd"`: port and pulse as the service fits them, through the real conversion of stamps."""
+    world = simulated(duration_s=120, baud=38400)
+    due: list[Report] = list(reports(world.events(), world.clock.shown))
+    gpsd, time = FakeGpsd(()), Virtual(due[0][0] - NS)
+    clocks = SimClocks(time, world.clock)
+    config = Config(receiver=Receiver(source="gpsd", gpsd=f"127.0.0.1:{gpsd.port}"))
+    port = receiver(config, time, clocks)  # type: ignore[arg-type]
+    assert isinstance(port, GpsdPort)
+    pulse = GpsdPulse(port=gpsd.port, time=time)
+    pulse.open()
+    serial = SerialSource(port, time)
+    pps = PpsSource(lambda: pulse, clocks, Converter().convert, time)
+    events = serial.poll(0) + pps.poll(0)
+    gpsd.greet()
+    gpsd.greet()
+    for _ in range(3):
+        events += serial.poll(SOON_S) + pps.poll(SOON_S)
+    for at, report in due:
+        time.at = at
+        gpsd.send(report)
+        events += serial.poll(SOON_S)
+        if report["class"] != "TPV":
+            events += pps.poll(SOON_S)
+    engine, findings = thought(iter(events))
+    assert engine.pairing.label is Label.OK, engine.pairing.why
+    named = [f for f in findings if isinstance(f, Offset) and f.second is not None]
+    assert len(named) > 90
+    for offset in named:
+        pulse_k = world.truth.find(offset.at)
+        assert pulse_k is not None
+        assert offset.second == world.truth.utc(pulse_k.k)
+    assert sum(isinstance(e, DeviceFound) for e in events) == 2
+    gpsd.stop()
+    (lost,) = [e for e in serial.poll(SOON_S) if isinstance(e, DeviceLost)]
+    assert "systemctl" in lost.reason or "restarted" in lost.reason
+    serial.close()
+    pps.close()
 
 
 def test_what_the_real_gpsd_sent_is_read() -> None:
