@@ -15,10 +15,12 @@ list:  ## This list
 	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
 	@echo "Each target sets up $(VENV) by itself (PYTHON=$(PYTHON), at least 3.11)."
 
-run:  ## Measure the crystal of a simulated Pi: from pulse and sentence to ppm, ends by itself
-	@echo "SIMULATED: no Pi, no GPS hat; gpstime measures a made-up board for $(RUN_FOR) of its own time (drivers for real ones come later)."
+PULSE := $(shell cat /sys/class/pps/pps*/name 2>/dev/null | grep -m1 -E '^(pps@|pps-gpio|tty|serial)')
+
+run:  ## Measure this Pi's crystal, or a simulated Pi's where there is no pulse: from pulse and sentence to ppm, ends by itself
+	@echo "$(if $(PULSE),LIVE: the pulse $(PULSE) of this machine for $(RUN_FOR).,SIMULATED: no pulse on this machine; gpstime measures a made-up board for $(RUN_FOR) of its own time.)"
 	@$(MAKE) --no-print-directory $(VENV)/.stamp-run
-	@$(BIN)/gpstime measure --world sim --for $(RUN_FOR)
+	@$(BIN)/gpstime measure --world $(if $(PULSE),live,sim) --for $(RUN_FOR)
 
 test: $(VENV)/.stamp-dev  ## All tests (the recordings' tests need ../shared/data and say so when it is absent)
 	$(BIN)/python -m pytest

@@ -60,6 +60,11 @@ class Reopened(Generic[C]):
         how = f"{opened.name} is {'back' if came_back else 'open'}"
         return opened, [DeviceFound(self._timebase.now(), self._source, how)]
 
+    def open(self) -> None:
+        """Open it now, and let what the driver says against it come through."""
+        if self._input is None:
+            self._input = self._open()
+
     def lost(self, error: Exception) -> list[Event]:
         """The device refused or went away: let go of it and try later. An event the first time, none for the same again."""
         if self._input is not None:
@@ -103,12 +108,18 @@ class PpsSource:
         self._latest: Together | None = None
         self._dropped: dict[str, int] = {}
         self._notes: Callable[[], list[str]] = list
+        self._noted: PpsInput | None = None
+
+    def open(self) -> None:
+        """Open the input now; DeviceError if it can't be, instead of an event later."""
+        self._pps.open()
 
     def poll(self, timeout_s: float) -> list[Event]:
         pps, out = self._pps.get(timeout_s)
         if pps is None:
             return out
-        if out:  # just opened
+        if pps is not self._noted:
+            self._noted = pps
             self._notes = getattr(pps, "notes", list)
         before = self._latest or self._clocks.read()
         try:

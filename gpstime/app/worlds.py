@@ -1,4 +1,4 @@
-"""Worlds by the name that the user gave: `sim`, `-` for a capture on stdin, or a capture's file name."""
+"""Worlds by the name that the user gave: `live`, `sim`, `-` for a capture on stdin, or a capture's file name."""
 
 from __future__ import annotations
 
@@ -20,6 +20,28 @@ class Opened:
     simulated: bool
 
 
+LIVE = "live"
+
+
+def _live() -> Opened:
+    """This machine's own pulse and receiver, as the service's configuration says; DeviceError if there is no pulse, and why."""
+    from dataclasses import replace
+
+    from gpstime.app.catalogue import fit
+    from gpstime.app.config import load
+    from gpstime.app.live import LiveTime, LiveWorld
+    from gpstime.app.settings import Record
+    from gpstime.app.sources import PpsSource
+    from gpstime.drivers.timebase import MachineTime
+
+    time = LiveTime(MachineTime())
+    fitted = fit(replace(load(None), record=Record(folder="")), time)
+    for source in fitted.sources:
+        if isinstance(source, PpsSource):
+            source.open()  # a measurement without a pulse is none: say now what is missing
+    return Opened(LiveWorld(fitted.sources, time, head=fitted.head), fitted.not_before, False)
+
+
 def open_world(name: str, args: argparse.Namespace) -> Opened:
     """The world named `name`; the options of a simulated board are in `args`. Errors of set-up come as GpstimeError."""
     if name == "sim":
@@ -29,5 +51,7 @@ def open_world(name: str, args: argparse.Namespace) -> Opened:
         simulated = SimWorld(scenario_from(args))
         # the same bound as when its capture is replayed, so that both give the same answer
         return Opened(simulated, lower_bound(simulated.head), True)
+    if name == LIVE:
+        return _live()
     world = RecordedWorld(sys.stdin.buffer, "stdin") if name == "-" else RecordedWorld(name)
     return Opened(world, world.not_before, False)

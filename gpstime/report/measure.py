@@ -12,9 +12,11 @@ from typing import Any
 
 from gpstime.app.durations import parse_duration, say_duration
 from gpstime.app.measure import Measurement, measure, unreadable
-from gpstime.errors import GpstimeError, UsageError
+from gpstime.errors import DeviceError, GpstimeError, UsageError
 from gpstime.model import Drift, Label
 
+LIVE = "live"
+"""The world that is meant where none is named."""
 HOUR_S, DAY_S = 3600.0, 86_400.0
 
 
@@ -24,8 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--world",
         action="append",
-        metavar="sim|FILE",
-        help="where pulses and sentences come from: a simulated board, or a capture (- is stdin); may be given several times",
+        metavar="live|sim|FILE",
+        help="where pulses and sentences come from: this machine (the default), a simulated board, or a capture (- is stdin); "
+        "may be given several times",
     )
     parser.add_argument(
         "--for", dest="limit_s", type=_duration, metavar="TIME", help="measure this long (true time): 90s, 10m, 1h, 2d"
@@ -256,6 +259,9 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
         opened = open_world(name, args)
     except UsageError:
         raise
+    except DeviceError as e:
+        other = "for a simulated board say --world sim, for a capture --world FILE; gpstime devices shows what this machine has"
+        raise UsageError(f"this machine has no pulse to measure: {e} ({other})") from None
     except GpstimeError as e:
         return unreadable(name, e), 1
     live = Live() if _on_terminal() else None
@@ -280,10 +286,8 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
 
 def command(args: argparse.Namespace) -> int:
     """Exit code 0 if every world gave a frequency, 1 if one did not, be it that it could not be read at all."""
-    if not args.world:
-        raise UsageError("this version reads no hardware yet: say --world FILE for a capture, or --world sim for a simulated board")
     worst = 0
-    for name in args.world:
+    for name in args.world or [LIVE]:
         if name == "sim" and not args.json:
             print("SIMULATED: a made-up board, not a measurement of this machine.")
         m, code = _one(name, args)
