@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpstime.drivers.inventory import STEERERS
+from gpstime.drivers.steerers import STEERERS
 from gpstime.model import Event, Note
 from gpstime.times import RawNs
 

@@ -17,6 +17,7 @@ from gpstime.drivers.boot_files import BootFiles, read_boot_files
 from gpstime.drivers.pps_kernel import KernelPulse, kernel_pulses
 from gpstime.drivers.serial_list import SerialPort as SerialPort
 from gpstime.drivers.serial_list import serial_ports
+from gpstime.drivers.steerers import STEERERS as STEERERS
 from gpstime.drivers.sysfs import entries, text
 
 HEADER_CHIPS = {"pinctrl-rp1": "RP1 (Pi 5)", "pinctrl-bcm2711": "BCM2711 (Pi 4)", "pinctrl-bcm2835": "BCM2835 (Pi 0 to 3)"}
@@ -26,15 +27,6 @@ _COMPATIBLE = {
     "brcm,bcm2711-gpio": "pinctrl-bcm2711",
     "brcm,bcm2835-gpio": "pinctrl-bcm2835",
 }
-STEERERS = {
-    "chronyd": "chronyd",
-    "ntpd": "ntpd",
-    "ntp-daemon": "ntpd-rs",
-    "systemd-timesyn": "systemd-timesyncd",  # the kernel keeps 15 characters of a name
-    "systemd-timesyncd": "systemd-timesyncd",
-    "phc2sys": "phc2sys",
-}
-"""Programs that set or slew the system clock, by the kernel's name for the process."""
 
 
 @dataclass(frozen=True, slots=True)
