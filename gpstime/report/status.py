@@ -32,6 +32,13 @@ def _device(d: dict[str, Any]) -> str:
     return f"{d.get('reason') or 'not opened yet'}; {last}{lost}"
 
 
+def _record(r: dict[str, Any]) -> str:
+    if r["state"] != "ok":
+        return f"{r['state']}: {r['why']}" + (f"; {r['dropped']} batches are lost" if r["dropped"] else "")
+    ring = f", a ring of {r['ring_bytes'] / 1e6:.1f} MB" if r["ring_bytes"] else ""
+    return f"run {r['run']}, {r['written_bytes'] / 1e6:.1f} MB written{ring}"
+
+
 def as_text(s: dict[str, Any]) -> str:
     """Several lines for people."""
     rows = [("status", f"{s.get('status')}: {s.get('why')}")]
@@ -50,6 +57,8 @@ def as_text(s: dict[str, Any]) -> str:
         rows.append(("rejected", rejected or "none"))
         by = f"; {s['steered_by']} steers it" if s.get("steered_by") else ""
         rows.append(("steps", f"{s['steps']} of the system clock{by}"))
+        if record := s.get("record"):
+            rows.append(("record", _record(record)))
         if s.get("temperature_c"):
             rows.append(("temperature", ", ".join(f"{name} {c:.1f} C" for name, c in s["temperature_c"].items())))
     lines = []

@@ -1,0 +1,67 @@
+"""The service keeps a record: what it found live is what a replay finds, and a disk that fails is said where people look."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from doubles import VirtualTime
+from test_daemon import Replayed, config, terminate
+
+from gpstime.app.daemon import Fitted, serve
+from gpstime.app.live import LiveTime
+from gpstime.app.replay import replay
+from gpstime.app.status import ask_status
+from gpstime.core.leap import BUILT_IN
+from gpstime.report.status import as_text
+from gpstime.store.record import Record
+from gpstime.store.recorded import lower_bound
+from gpstime.store.runs import runs
+
+
+def served(tmp_path: Path, folder: Path, **options) -> dict[str, object]:
+    """A simulated board through the service; its last status."""
+    time, asked, path = VirtualTime(), [], str(tmp_path / "status.sock")
+
+    def over() -> None:
+        asked.append(ask_status(path))
+        terminate()
+
+    source = Replayed(time, over, faults=("bit-errors", "system-step:at=200s,step=3s"))
+    record = Record(folder, source.world.head, **options)
+    fitted = Fitted(
+        [source],
+        not_before=lower_bound(source.world.head),
+        sinks=[record],
+        parts={"record": lambda: record.facts},
+        closing=[record.close],
+    )
+    assert serve(config(path), fitted, BUILT_IN.table, LiveTime(time), {}, io.StringIO()) == 0
+    return asked[0]
+
+
+def test_a_replay_of_the_services_record_finds_what_the_service_found(tmp_path):
+    folder = tmp_path / "record"
+    status = served(tmp_path, folder, ring_bytes=1 << 24)
+    assert status["record"]["state"] == "ok"
+    assert "run 1, 0." in as_text(status)
+    found = runs(folder)
+    for read in ("bytes", "epochs"):
+        again = replay(found[0], found, BUILT_IN.table, read=read)
+        assert again.compared.word == "same"
+        m = again.measurement
+        assert m.drift is not None
+        assert (m.status, m.steps, m.rejected) == ("ok", status["steps"], status["rejected"])
+        assert m.last_labelled is not None
+        assert m.last_labelled[1].iso() == status["last_labelled"]
+        assert round(m.drift.freq_ppb, 4) == status["freq_ppb"]
+
+
+def test_measuring_goes_on_without_a_disk_and_the_status_says_so(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    status = served(tmp_path, tmp_path / "file" / "record")
+    assert status["status"] == "measuring"
+    assert status["record"]["state"] == "failing"
+    text = " ".join(as_text(status).split())
+    assert "failing: can't write to" in text
+    assert "measuring goes on" in text
