@@ -18,6 +18,8 @@ POLL_S = 1.2
 """How long a source may block: how long a clean stop may take. Longer than a second, so that a pulse ends most waits."""
 SHORT_S = 0.5
 """A sleep that may as well go on when the world is stopped."""
+LOOK_S = 5.0
+"""How long the thinking thread waits at most: a signal that comes just before the wait begins is looked at only after it"""
 FULL = 10_000
 """Events that wait to be thought about (ten minutes of them): beyond that pulses and bytes are dropped, and counted."""
 
@@ -111,13 +113,12 @@ class LiveWorld:
                 yield Note(self._time.now(), f"{lost} events were dropped: this machine was too busy to keep up with them")
 
     def _next(self) -> _Item:
-        if self._idle is None:
-            return self._queue.get()
         try:
-            item = self._queue.get(timeout=self._idle_s)
+            item = self._queue.get(timeout=LOOK_S if self._idle_s is None else self._idle_s)
         except Empty:
             item = []
-        self._idle()
+        if self._idle is not None:
+            self._idle()
         return item
 
     def ask(self, question: Question) -> None:

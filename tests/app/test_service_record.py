@@ -36,7 +36,17 @@ def served(tmp_path: Path, folder: Path, **options) -> dict[str, object]:
         parts={"record": lambda: record.facts},
         closing=[record.close],
     )
-    assert serve(config(path), fitted, BUILT_IN.table, LiveTime(time), {}, io.StringIO()) == 0
+    assert (
+        serve(
+            config(path),
+            fitted,
+            BUILT_IN.table,
+            LiveTime(time),
+            {"WATCHDOG_USEC": "4000000", "NOTIFY_SOCKET": str(tmp_path / "none")},
+            io.StringIO(),
+        )
+        == 0
+    )
     return asked[0]
 
 
