@@ -12,6 +12,7 @@ from gpstime.app.live import LiveTime
 from gpstime.app.settings import AUTO, Config
 from gpstime.app.sources import Joined, PpsSource, Regular, SerialSource, tick_source
 from gpstime.core.leap import BUILT_IN
+from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.adjtimex import SteeringWatch
 from gpstime.drivers.board import condition, family_of, known_bias, model_of
 from gpstime.drivers.pps_choice import Doors, Wanted, open_pulse
@@ -73,6 +74,8 @@ class PulseDoor:
         self._config, self._clocks, self._time, self._doors = config, clocks, time, doors
         self._converter = Converter()
         self.family = family_of(model_of())
+        self.heard = ReceiverListener()
+        """A sink: what the receiver said meanwhile tells why no pulse comes (P10)."""
         self.facts: dict[str, object] = {"backend": None, "bias_ns": None, "bias_err_ns": None, "bias_why": ""}
 
     def __call__(self) -> PpsInput:
@@ -97,6 +100,7 @@ class PulseDoor:
         """The input, its backend, and what kind of lateness its stamps have."""
         try:
             chosen = open_pulse(self._wanted, self._clocks, self._time, self._doors)
+            chosen.receiver = self.heard.seen
         except DeviceError:
             if self._config.receiver.source != "gpsd" or self._wanted.backend != AUTO or self._wanted.device != AUTO:
                 raise
@@ -168,6 +172,8 @@ def fit(
     if config.pulse.backend != "none":
         door = PulseDoor(config, clocks, time, doors)
         fitted.sources.append(PpsSource(door, clocks, door.convert, time))
+        if config.receiver.source != "none":
+            fitted.sinks.append(door.heard)
         fitted.parts["stamps"] = lambda: door.facts
         fitted.said.append(f"pulse: {config.pulse.backend if config.pulse.device == AUTO else config.pulse.device}")
     port = receiver(config, time, clocks)

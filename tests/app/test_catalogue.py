@@ -1,0 +1,36 @@
+"""What the configuration becomes: the parts know of each other what they have to."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from gpstime.app import catalogue
+from gpstime.app.config import parse
+from gpstime.app.live import LiveTime
+from gpstime.core.pulse_doctor import ReceiverListener
+from gpstime.model import Epoch, SerialBytes
+from gpstime.times import RawNs, UtcTime
+
+NO_RECORD = '[record]\nfolder = ""\n'
+
+
+def fitted(text: str) -> catalogue.Fitted:
+    return catalogue.fit(parse(NO_RECORD + text, "test"), LiveTime())
+
+
+def test_the_pulse_hears_what_the_receiver_said_so_that_it_can_say_why_it_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = SimpleNamespace(backend="kernel", inner=None, name="made up", receiver=None)
+    monkeypatch.setattr(catalogue, "open_pulse", lambda *args: opened)
+    door = catalogue.PulseDoor(parse(NO_RECORD, "test"), catalogue.SystemClocks(), LiveTime(), None)
+    assert door() is opened
+    door.heard(SerialBytes(RawNs(1), b"$GPRMC"))
+    door.heard(Epoch(RawNs(1), RawNs(1), UtcTime(20_000, 0), False, "GPRMC", fix=False))
+    seen = opened.receiver()
+    assert (seen.bytes, seen.sentences, seen.fix) == (6, 1, False)
+
+
+def test_the_listener_is_among_the_sinks_where_there_is_a_receiver() -> None:
+    assert any(isinstance(sink, ReceiverListener) for sink in fitted("").sinks)
+    assert not any(isinstance(sink, ReceiverListener) for sink in fitted('[receiver]\nsource = "none"\n').sinks)
