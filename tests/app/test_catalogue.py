@@ -10,6 +10,7 @@ from gpstime.app import catalogue
 from gpstime.app.config import parse
 from gpstime.app.live import LiveTime
 from gpstime.core.pulse_doctor import ReceiverListener
+from gpstime.drivers.timebase import MachineTime
 from gpstime.model import Epoch, SerialBytes
 from gpstime.times import RawNs, UtcTime
 
@@ -17,13 +18,13 @@ NO_RECORD = '[record]\nfolder = ""\n'
 
 
 def fitted(text: str) -> catalogue.Fitted:
-    return catalogue.fit(parse(NO_RECORD + text, "test"), LiveTime())
+    return catalogue.fit(parse(NO_RECORD + text, "test"), LiveTime(MachineTime()))
 
 
 def test_the_pulse_hears_what_the_receiver_said_so_that_it_can_say_why_it_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = SimpleNamespace(backend="kernel", inner=None, name="made up", receiver=None)
     monkeypatch.setattr(catalogue, "open_pulse", lambda *args: opened)
-    door = catalogue.PulseDoor(parse(NO_RECORD, "test"), catalogue.SystemClocks(), LiveTime(), None)
+    door = catalogue.PulseDoor(parse(NO_RECORD, "test"), catalogue.SystemClocks(), LiveTime(MachineTime()), None)
     assert door() is opened
     door.heard(SerialBytes(RawNs(1), b"$GPRMC"))
     door.heard(Epoch(RawNs(1), RawNs(1), UtcTime(20_000, 0), False, "GPRMC", fix=False))
