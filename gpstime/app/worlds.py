@@ -23,8 +23,11 @@ class Opened:
 LIVE = "live"
 
 
-def _live() -> Opened:
-    """This machine's own pulse and receiver, as the service's configuration says; DeviceError if there is no pulse, and why."""
+def _live(sentences_from: str | None) -> Opened:
+    """This machine's own pulse and receiver, as the service's configuration says, unless `sentences_from` says otherwise.
+
+    DeviceError if there is no pulse, and why.
+    """
     from dataclasses import replace
 
     from gpstime.app.catalogue import fit
@@ -35,7 +38,10 @@ def _live() -> Opened:
     from gpstime.drivers.timebase import MachineTime
 
     time = LiveTime(MachineTime())
-    fitted = fit(replace(load(None), record=Record(folder="")), time)
+    config = replace(load(None), record=Record(folder=""))
+    if sentences_from is not None:
+        config = replace(config, receiver=replace(config.receiver, source=sentences_from))
+    fitted = fit(config, time)
     for source in fitted.sources:
         if isinstance(source, PpsSource):
             source.open()  # a measurement without a pulse is none: say now what is missing
@@ -52,6 +58,6 @@ def open_world(name: str, args: argparse.Namespace) -> Opened:
         # the same bound as when its capture is replayed, so that both give the same answer
         return Opened(simulated, lower_bound(simulated.head), True)
     if name == LIVE:
-        return _live()
+        return _live(args.source)
     world = RecordedWorld(sys.stdin.buffer, "stdin") if name == "-" else RecordedWorld(name)
     return Opened(world, world.not_before, False)

@@ -33,6 +33,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--for", dest="limit_s", type=_duration, metavar="TIME", help="measure this long (true time): 90s, 10m, 1h, 2d"
     )
+    parser.add_argument(
+        "--source",
+        choices=("serial", "gpsd", "none"),
+        help="where this machine's sentences come from: the port, a gpsd that owns it, or nowhere (default: the configuration's)",
+    )
     parser.add_argument("--noise", choices=("auto", "white"), default="auto", help="white: the crystal is declared not to wander")
     parser.add_argument("--json", action="store_true", help="one JSON object for each world, and nothing else on stdout")
     add_board_arguments(parser.add_argument_group("the simulated board (--world sim)"))

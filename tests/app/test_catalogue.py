@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from gpstime.app import catalogue
+from gpstime.app import config as settings_file
 from gpstime.app.config import parse
 from gpstime.app.live import LiveTime
+from gpstime.app.settings import Config
+from gpstime.cli import main
 from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.timebase import MachineTime
+from gpstime.errors import DeviceMissing
 from gpstime.model import Epoch, SerialBytes
 from gpstime.times import RawNs, UtcTime
 
@@ -35,3 +40,21 @@ def test_the_pulse_hears_what_the_receiver_said_so_that_it_can_say_why_it_does_n
 def test_the_listener_is_among_the_sinks_where_there_is_a_receiver() -> None:
     assert any(isinstance(sink, ReceiverListener) for sink in fitted("").sinks)
     assert not any(isinstance(sink, ReceiverListener) for sink in fitted('[receiver]\nsource = "none"\n').sinks)
+
+
+@pytest.mark.parametrize(("option", "source"), [([], "serial"), (["--source", "gpsd"], "gpsd"), (["--source", "none"], "none")])
+def test_measure_takes_the_live_boards_sentences_from_where_it_is_told(
+    option: list[str], source: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = []
+
+    def fit(config: Config, time: LiveTime) -> None:
+        asked.append(config)
+        raise DeviceMissing("this board is made up")
+
+    monkeypatch.setattr(settings_file, "DEFAULT_FILE", str(tmp_path / "none.toml"))
+    monkeypatch.setattr(catalogue, "fit", fit)
+    assert main(["measure", *option]) == 2
+    assert "this board is made up" in capsys.readouterr().err
+    assert [c.receiver.source for c in asked] == [source]
+    assert asked[0].record.folder == ""
