@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpstime.ports import World
+from gpstime.ports import Sink, World
 from gpstime.store.recorded import RecordedWorld, lower_bound
 from gpstime.times import UtcTime
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`not_before` is the world's lower bound of time (None: it brings none along)."""
+    """`not_before` is the world's lower bound of time (None: it brings none along); `sinks` are parts of it that listen."""
 
     world: World
     not_before: UtcTime | None
     simulated: bool
+    sinks: Sequence[Sink] = ()
 
 
 LIVE = "live"
@@ -45,7 +47,7 @@ def _live(sentences_from: str | None) -> Opened:
     for source in fitted.sources:
         if isinstance(source, PpsSource):
             source.open()  # a measurement without a pulse is none: say now what is missing
-    return Opened(LiveWorld(fitted.sources, time, head=fitted.head), fitted.not_before, False)
+    return Opened(LiveWorld(fitted.sources, time, head=fitted.head), fitted.not_before, False, tuple(fitted.sinks))
 
 
 def open_world(name: str, args: argparse.Namespace) -> Opened:

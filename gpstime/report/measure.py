@@ -280,6 +280,7 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
             limit_s=args.limit_s,
             simulated=opened.simulated,
             progress=live,
+            sinks=opened.sinks,
         )
     except GpstimeError as e:  # a disk that fails on the way
         return unreadable(name, e), 1

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gpstime.app import catalogue
+from gpstime.app import catalogue, worlds
 from gpstime.app import config as settings_file
 from gpstime.app.config import parse
 from gpstime.app.live import LiveTime
@@ -17,6 +17,8 @@ from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceMissing
 from gpstime.model import Epoch, SerialBytes
+from gpstime.sim.scenario import Scenario
+from gpstime.sim.world import SimWorld
 from gpstime.times import RawNs, UtcTime
 
 NO_RECORD = '[record]\nfolder = ""\n'
@@ -58,3 +60,13 @@ def test_measure_takes_the_live_boards_sentences_from_where_it_is_told(
     assert "this board is made up" in capsys.readouterr().err
     assert [c.receiver.source for c in asked] == [source]
     assert asked[0].record.folder == ""
+
+
+def test_what_listens_in_a_world_hears_its_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    heard: list[object] = []
+    world = SimWorld(Scenario(duration_s=60))
+    monkeypatch.setattr(worlds, "open_world", lambda name, args: worlds.Opened(world, None, True, [heard.append]))
+    assert main(["measure", "--world", "sim", "--json"]) == 0
+    capsys.readouterr()
+    assert sum(isinstance(value, SerialBytes) for value in heard) > 50
+    assert any(isinstance(value, Epoch) for value in heard)
