@@ -18,7 +18,7 @@ from gpstime.drivers.board import condition, family_of, known_bias, model_of
 from gpstime.drivers.pps_choice import Doors, Wanted, open_pulse
 from gpstime.drivers.serial_list import header_ports
 from gpstime.drivers.system_clock import Converter, SystemClocks
-from gpstime.errors import DeviceError, GpstimeError
+from gpstime.errors import DeviceError
 from gpstime.model import Event, Note, PpsEdge, Temperature
 from gpstime.ports import ByteInput, Clocks, EdgeStamp, PpsInput, Together
 from gpstime.times import NS, UtcTime
@@ -130,21 +130,6 @@ def board_source(every_s: float, time: LiveTime) -> Regular:
     return Regular("board", every_s, look, time)
 
 
-def last_recorded(folder: str) -> UtcTime | None:
-    """The last second that the record in `folder` vouches for: time never goes before it. None without one."""
-    from gpstime.store.runs import Run, runs
-
-    try:
-        found = runs(folder)
-    except GpstimeError:
-        return None
-    for run in reversed(found[-3:]):
-        anchors = [mark.anchor[1] for mark in Run(run.number, run.kept[-1:], []).marks if mark.anchor is not None]
-        if anchors:
-            return max(anchors)
-    return None
-
-
 def lower_bound(record: UtcTime | None) -> UtcTime:
     """A live board's lower bound of time: the day of this release's own leap-second list, or the last recorded second."""
     built = UtcTime.from_unix(BUILT_IN.updated_s * NS)
@@ -168,7 +153,7 @@ def fit(
     fitted = Fitted([], head={"board": model} if model else {})
     started = clocks.read()
     record = config.record.folder
-    fitted.not_before = lower_bound(last_recorded(record) if record else None)
+    fitted.not_before = lower_bound(_last_recorded(record))
     if config.pulse.backend != "none":
         door = PulseDoor(config, clocks, time, doors)
         fitted.sources.append(PpsSource(door, clocks, door.convert, time))
@@ -212,3 +197,11 @@ def _text(path: str) -> str:
         return Path(path).read_text().strip()
     except OSError:
         return ""
+
+
+def _last_recorded(folder: str) -> UtcTime | None:
+    if not folder:
+        return None
+    from gpstime.store.runs import latest  # only a service with a record pays for reading one
+
+    return latest(folder)

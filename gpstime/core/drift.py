@@ -124,14 +124,18 @@ class DriftEstimator:
         t0 = self._first[0][0]
         ts = [float(n - t0) for n, _ in self._first]
         zs = [float(x) for _, x in self._first]
-        # a coarse counter (Pi 1: 1 us) errs by a saw-tooth that is not white: 0.4 of a step, more than its 1/sqrt(12), covers both
-        least = max(LEAST_NS, 0.4 * self._quantum)
+        least = self._least_ns()
         line = through(ts, zs, least)
         self._bank = begin(line, ts[-1], len(ts), least, self._white)
         self._best = self._bank[0]
         self._last = t0
         self.n = 0
         self._warm_up(line.weights)
+
+    def _least_ns(self) -> float:
+        """The least pulse noise to believe in: a coarse counter (Pi 1: 1 us) errs by a saw-tooth that is not white, and 0.4 of a
+        step, more than its 1/sqrt(12), covers that too."""
+        return max(LEAST_NS, 0.4 * self._quantum)
 
     def _warm_up(self, weights: tuple[float, ...]) -> None:
         for (n, x), weight in zip(self._first, weights, strict=True):
@@ -156,7 +160,7 @@ class DriftEstimator:
     def _regrain(self) -> None:
         """The counter's step is another than the first pulses showed: if coarser, what the filters believe is too sharp."""
         before, self._quantum = self._quantum, self._counter.step_ns
-        least = max(LEAST_NS, 0.4 * self._quantum)
+        least = self._least_ns()
         for row in self._bank:
             row[b.FLOOR2] = least**2
         if self._quantum > before:
