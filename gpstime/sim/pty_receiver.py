@@ -104,12 +104,12 @@ class PtyReceiver:
 
     def advance(self, now: RawNs, settle: bool = False) -> int:
         """Send what is due up to `now` (to nobody, if pulled out); returns how many bytes. `settle`: wait until all can be read."""
-        sent = 0
+        sent, unread = 0, self._waiting() if settle else 0
         while self._next is not None and self._next[0] <= now:
             sent += self.send(self._next[1])
             self._next = next(self._portions, None)
         if settle and sent:
-            self._settle(sent)
+            self._settle(min(unread + sent, _TTY_BUFFER))
         return sent
 
     def play(self, time: Timebase, stop: Callable[[], bool] = lambda: False) -> None:
@@ -137,18 +137,25 @@ class PtyReceiver:
         self.dropped += len(data) - sent
         return sent
 
-    def hear(self) -> bytes:
-        """What the reader wrote to the receiver."""
+    def hear(self, timeout_s: float = 0.0) -> bytes:
+        """What the reader wrote to the receiver; a pty hands it over a moment later, so wait that long for the first of it."""
         try:
+            if self._master >= 0 and timeout_s:
+                select.select([self._master], [], [], timeout_s)
             return os.read(self._master, 4096) if self._master >= 0 else b""
         except BlockingIOError:
             return b""
 
-    def _settle(self, sent: int) -> None:
-        """A pty hands bytes over a moment later; wait (2 s at the most) until as many can be read."""
-        for _ in range(2000):
-            waiting = struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, b"\0" * 4))[0]
-            if waiting >= min(sent, _TTY_BUFFER):
+    def _waiting(self) -> int:
+        """How many bytes the reader could read now."""
+        if self._slave < 0:
+            return 0
+        return int(struct.unpack("i", fcntl.ioctl(self._slave, termios.FIONREAD, b"\0" * 4))[0])
+
+    def _settle(self, count: int) -> None:
+        """A pty hands bytes over a moment later; wait (10 s at most) until as many, earlier ones included, can be read."""
+        for _ in range(10_000):
+            if self._waiting() >= count:
                 return
             select.select([], [], [], 0.001)
 

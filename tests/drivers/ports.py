@@ -10,7 +10,7 @@ from gpstime.sim.world import SimWorld
 from gpstime.times import NS, RawNs
 
 LINE = framed("GNRMC,120000.00,A,5128.67235,N,00000.05106,W,0.041,,010326,,,A,V")
-SOON_S = 2.0
+SOON_S = 10.0
 """How long a read may wait for bytes that a pty hands over a moment later; it never has to."""
 
 

@@ -14,6 +14,9 @@ from gpstime.sim.line import uart
 from gpstime.sim.pty_receiver import PtyReceiver, paced
 from gpstime.times import NS, RawNs
 
+SOON_S = 10.0
+"""How long to wait for what a pty hands over a moment later; it never takes as long."""
+
 
 class Virtual:
     """Fits `ports.Timebase`."""
@@ -31,7 +34,7 @@ class Virtual:
 
 
 def read(fd: int) -> bytes:
-    assert select.select([fd], [], [], 2.0)[0]
+    assert select.select([fd], [], [], SOON_S)[0]
     return os.read(fd, 4096)
 
 
@@ -49,7 +52,7 @@ def test_it_is_a_tty_behind_a_link_that_follows_it(tmp_path: Path) -> None:
     receiver.hang_up()
     assert not link.is_symlink()
     assert not os.path.exists(first)
-    assert select.select([fd], [], [], 2.0)[0], "a hang-up wakes the reader"
+    assert select.select([fd], [], [], SOON_S)[0], "a hang-up wakes the reader"
     receiver.plug_in()
     assert os.path.realpath(link) == receiver.path
     os.close(fd)
@@ -61,7 +64,7 @@ def test_it_hears_what_is_sent_to_it() -> None:
     fd = os.open(receiver.path, os.O_RDWR | os.O_NOCTTY)
     assert receiver.hear() == b""
     os.write(fd, b"$PMTK000*32\r\n")
-    assert receiver.hear() == b"$PMTK000*32\r\n"
+    assert receiver.hear(SOON_S) == b"$PMTK000*32\r\n"
     os.close(fd)
     receiver.close()
 
@@ -84,6 +87,19 @@ def test_play_keeps_the_pace_of_the_line() -> None:
     assert got == b"x" * 480 + b"y" * 480
     os.close(fd)
     receiver.close()
+
+
+def test_settled_means_that_unread_bytes_of_earlier_sends_are_there_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow pty: what was sent is there only at the third look, and what was there before must not count for it."""
+    receiver = PtyReceiver([(RawNs(NS), b"x" * 10), (RawNs(2 * NS), b"y" * 5), (RawNs(3 * NS), b"z" * 5000)])
+    looks = iter([0, 0, 10, 10, 10, 12, 15, 15, 4000, 4095])
+    monkeypatch.setattr(receiver, "_waiting", lambda: next(looks))
+    left = []
+    for second in (1, 2, 3):
+        receiver.advance(RawNs(second * NS), settle=True)
+        left.append(looks.__length_hint__())
+    receiver.close()
+    assert left == [7, 3, 0]
 
 
 def test_a_reader_at_another_rate_hears_what_a_uart_hears() -> None:
