@@ -15,7 +15,7 @@ from readme_examples import README, examples, run, shown_is_real
 
 import gpstime
 from gpstime.app.measure import Measurement
-from gpstime.report.measure import as_object
+from gpstime.report.measurement import as_object
 from gpstime.store.capture import Skipped, decode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -218,7 +218,7 @@ def test_json_status_words() -> None:
 def test_kinds_of_the_open_capture() -> None:
     rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs" / "captures.md").read_text(encoding="utf-8"), re.MULTILINE)
     kinds = {word for row in rows for word in re.findall(r"`(\w+)`", row)}
-    assert kinds <= literals("store/capture.py")
+    assert kinds <= literals("store/kinds.py")
     keys = {"t": 1, "shown": 1, "edge": "assert", "seq": 1, "by": "user", "hex": "00", "sensor": "x", "c": 1.5, "freq_ppb": 1.5}
     keys |= {"err_ns": 1, "chip": "x", "trusted": True, "source": "x", "reason": "x", "text": "x"}
     keys |= {"utc": "2020-01-01T00:00:00Z", "valid": True, "sentence": "x"}

@@ -8,8 +8,9 @@ from typing import Any
 
 from gpstime.app.durations import say_duration
 from gpstime.app.replay import Listed, Replay, add_run_arguments, chosen, folder_of, listing, replay
-from gpstime.report.measure import Live, as_object, as_text, say_time
-from gpstime.report.measure import _on_terminal as on_terminal
+from gpstime.report.figures import say_time
+from gpstime.report.live_line import LiveLine, on_terminal
+from gpstime.report.measurement import as_object, as_text
 from gpstime.store.placing import Placed
 from gpstime.store.runs import runs
 
@@ -112,7 +113,7 @@ def command(args: argparse.Namespace) -> int:
             print(json.dumps(listed_object(listed)) if args.json else row_of(listed))
         return 0
     run, others, folder = chosen(args)
-    live = Live() if on_terminal() else None
+    live = LiveLine() if on_terminal() else None
     try:
         r = replay(run, others, leap, read=args.read, name=f"{folder}, run {run.number}", progress=live)
     finally:

@@ -6,7 +6,6 @@ Models wiring: edges arrive at a line of a chip, whoever listens. Refuses what l
 
 from __future__ import annotations
 
-import enum
 import errno
 import os
 from collections import deque
@@ -18,6 +17,16 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from gpstime.ports import Timebase
+from gpstime.sim.gpiod_words import (
+    ChipClosedError,
+    Clock,
+    Direction,
+    Edge,
+    EdgeEvent,
+    EventType,
+    LineSettings,
+    RequestReleasedError,
+)
 from gpstime.times import NS, RawNs
 
 
@@ -28,48 +37,6 @@ class WiredEdge(NamedTuple):
     mono: int
     real: int
     rising: bool = True
-
-
-class Direction(enum.Enum):
-    AS_IS = 1
-    INPUT = 2
-    OUTPUT = 3
-
-
-class Edge(enum.Enum):
-    NONE = 1
-    RISING = 2
-    FALLING = 3
-    BOTH = 4
-
-
-class Clock(enum.Enum):
-    MONOTONIC = 1
-    REALTIME = 2
-    HTE = 3
-
-
-class EventType(enum.Enum):
-    RISING_EDGE = 1
-    FALLING_EDGE = 2
-
-
-@dataclass
-class LineSettings:
-    direction: Direction = Direction.AS_IS
-    edge_detection: Edge = Edge.NONE
-    active_low: bool = False
-    debounce_period: timedelta = timedelta()
-    event_clock: Clock = Clock.MONOTONIC
-
-
-@dataclass(frozen=True)
-class EdgeEvent:
-    event_type: EventType
-    timestamp_ns: int
-    line_offset: int
-    global_seqno: int
-    line_seqno: int
 
 
 @dataclass
@@ -89,16 +56,6 @@ class FakeChip:
     lines: list[FakeLine]
     forbidden: bool = False
     pulled: bool = False
-
-
-class ChipClosedError(Exception):
-    def __init__(self) -> None:
-        super().__init__("I/O operation on closed chip")
-
-
-class RequestReleasedError(Exception):
-    def __init__(self) -> None:
-        super().__init__("GPIO lines have been released")
 
 
 def _refuse(code: int, *more: str) -> OSError:

@@ -15,7 +15,7 @@ import pytest
 from captures import simulated, train
 
 from gpstime.cli import main
-from gpstime.report.measure import cost, ppm, say_time
+from gpstime.report.figures import cost, ppm, say_time
 
 KEYS = {
     "file", "freq_ppb", "freq_lo_ppb", "freq_hi_ppb", "mean_freq_ppb", "mean_freq_lo_ppb", "mean_freq_hi_ppb", "n", "span_s",
@@ -344,7 +344,7 @@ def test_ctrl_c_without_a_frequency_yet(ran, monkeypatch):
 def test_the_live_line_is_for_terminals(ran, monkeypatch):
     data = train(400, -500.0)
     assert ran(data).err == ""
-    monkeypatch.setattr("gpstime.report.measure._on_terminal", lambda: True)
+    monkeypatch.setattr("gpstime.report.measure.on_terminal", lambda: True)
     err = ran(data).err
     assert err.count("\r") > 100
     assert "ppm" in err

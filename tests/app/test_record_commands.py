@@ -187,7 +187,7 @@ def test_keys_are_those_of_the_paper(tmp_path):
     found = runs(tmp_path)
     paper = (Path(__file__).parent.parent.parent / "docs" / "json.md").read_text()
     section = paper.split("## gpstime replay --json\n", 1)[1].split("\n## ", 1)[0]
-    from gpstime.report.measure import as_object
+    from gpstime.report.measurement import as_object
 
     r = replay(found[0], found, BUILT_IN.table)
     keys = (object_of(r).keys() - as_object(r.measurement).keys()) | listed_object(listing(found, BUILT_IN.table)[0]).keys()
