@@ -88,7 +88,7 @@ class PulseDoor:
             late_ns, why = round(given * 1000), "configured"
         elif known is not None:
             late_ns, doubt_ns, why = known.late_ns, known.doubt_ns, known.why
-        self._converter = Converter(late_ns)
+        self._converter.bias_ns = late_ns  # the same one: it goes on counting the steps of the system clock
         self.facts |= {"bias_ns": late_ns, "bias_err_ns": doubt_ns, "bias_why": why}
         return pulse
 

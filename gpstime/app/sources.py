@@ -42,11 +42,13 @@ class Reopened(Generic[C]):
         self._told: str | None = None
         self._pause_s = FIRST_PAUSE_S
         self._retry_at = timebase.now()
+        self._unsaid: list[Event] = []
 
     def get(self, timeout_s: float) -> tuple[C | None, list[Event]]:
         """The open input; None after at most `timeout_s` in which it could not be opened."""
         if self._input is not None:
-            return self._input, []
+            unsaid, self._unsaid = self._unsaid, []
+            return self._input, unsaid
         left_s = (self._retry_at - self._timebase.now()) / NS
         if left_s > 0:
             self._timebase.sleep(min(left_s, timeout_s))
@@ -56,14 +58,17 @@ class Reopened(Generic[C]):
             self._input = opened = self._open()
         except Shut as e:
             return None, self.lost(e)
+        return opened, self._found(opened)
+
+    def _found(self, opened: C) -> list[Event]:
         came_back, self._told = self._told is not None, None
-        how = f"{opened.name} is {'back' if came_back else 'open'}"
-        return opened, [DeviceFound(self._timebase.now(), self._source, how)]
+        return [DeviceFound(self._timebase.now(), self._source, f"{opened.name} is {'back' if came_back else 'open'}")]
 
     def open(self) -> None:
-        """Open it now, and let what the driver says against it come through."""
+        """Open it now, and let what the driver says against it come through; that it is open is said by the next `get`."""
         if self._input is None:
-            self._input = self._open()
+            self._input = opened = self._open()
+            self._unsaid = self._found(opened)
 
     def lost(self, error: Exception) -> list[Event]:
         """The device refused or went away: let go of it and try later. An event the first time, none for the same again."""

@@ -33,16 +33,23 @@ def layout(word: Any) -> type[ctypes.Structure]:
     """`struct timex` where a long and the seconds of a time are one `word`.
 
     That is c_long for the C library's `adjtimex` (32 bits on a 32-bit system, 64 on a 64-bit one) and c_int64 for the one that a
-    32-bit system has for 64-bit times.  ctypes pads as the compiler does, and on 32-bit ARM both align 8 bytes at 8.
+    32-bit system has for 64-bit times.  Beside 64-bit words the kernel has a filler after each int, which is named here because
+    not every 32-bit compiler would pad (ARM's does, i386's does not).
     """
+
+    def filler(name: str) -> list[tuple[str, Any]]:
+        return [(name, ctypes.c_int)] if ctypes.sizeof(word) == 8 else []
 
     class Timex(ctypes.Structure):
         _fields_ = [
             ("modes", ctypes.c_uint),
+            *filler("fill_1"),
             *((name, word) for name in ("offset", "freq", "maxerror", "esterror")),
             ("status", ctypes.c_int),
+            *filler("fill_2"),
             *((name, word) for name in ("constant", "precision", "tolerance", "time_s", "time_us", "tick", "ppsfreq", "jitter")),
             ("shift", ctypes.c_int),
+            *filler("fill_3"),
             *((name, word) for name in ("stabil", "jitcnt", "calcnt", "errcnt", "stbcnt")),
             ("tai", ctypes.c_int),
             ("reserved", ctypes.c_int * 11),
@@ -55,14 +62,23 @@ Call = Callable[[Any], int]
 """Fills a `struct timex`, returns the kernel's state of the clock; OSError if it is refused."""
 
 
+def selected(has: Callable[[str], bool], long_bytes: int) -> tuple[str, Any]:
+    """Which function of a C library is asked, and the word of its `struct timex`.
+
+    On 32 bits glibc has one for times beyond 2038 since 2.34 (seen in Debian's libc6 for armhf: ___adjtimex64@@GLIBC_2.34, which
+    makes the kernel's clock_adjtime64, call 405).  Without it the old one answers until 2038; musl's own variant lays the struct
+    out in a third way, and its old symbol answers as well.
+    """
+    if long_bytes == 4 and has("___adjtimex64"):
+        return "___adjtimex64", ctypes.c_int64
+    return "adjtimex", ctypes.c_int32 if long_bytes == 4 else ctypes.c_int64
+
+
 def kernel_call() -> tuple[Call, type[ctypes.Structure]]:
-    """The C library's adjtimex and the layout that it fills. On 32 bits the one for times beyond 2038 where there is one."""
+    """The C library's adjtimex and the layout that it fills."""
     libc = ctypes.CDLL(None, use_errno=True)
-    narrow = ctypes.sizeof(ctypes.c_long) == 4
-    for name in ("___adjtimex64", "__adjtimex_time64") if narrow else ():  # glibc, musl
-        if hasattr(libc, name):
-            return _raising(getattr(libc, name)), layout(ctypes.c_int64)
-    return _raising(libc.adjtimex), layout(ctypes.c_long)
+    name, word = selected(lambda name: hasattr(libc, name), ctypes.sizeof(ctypes.c_long))
+    return _raising(getattr(libc, name)), layout(word)
 
 
 def _raising(function: Any) -> Call:

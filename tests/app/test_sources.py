@@ -73,6 +73,18 @@ def test_a_pulse_that_goes_away_comes_back_without_a_restart() -> None:
     assert (time.at - START) / NS == FIRST_PAUSE_S + 2 * FIRST_PAUSE_S
 
 
+def test_a_pulse_that_is_opened_beforehand_is_said_once() -> None:
+    time = VirtualTime()
+    source = PpsSource(Doors(Scripted([None, DeviceMissing("gone")], "/dev/pps0"), Scripted([], "/dev/pps1")), time, convert, time)
+    source.open()
+    events = [e for _ in range(6) for e in source.poll(1.0)]
+    assert events == [
+        DeviceFound(RawNs(START), "pps", "/dev/pps0 is open"),
+        DeviceLost(RawNs(START), "pps", "gone"),
+        DeviceFound(RawNs(START + NS), "pps", "/dev/pps1 is back"),
+    ]
+
+
 def convert(stamp: EdgeStamp, before: Together, after: Together) -> PpsEdge | str:
     if stamp.seq == 2:
         return "the clock was stepped while it was taken"

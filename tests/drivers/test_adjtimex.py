@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpstime.drivers import adjtimex
-from gpstime.drivers.adjtimex import SteeringWatch, kernel_call, layout, read_steering, who_steers
+from gpstime.drivers.adjtimex import SteeringWatch, kernel_call, layout, read_steering, selected, who_steers
 from gpstime.sim.machine import STA_UNSYNC, FakeMachine
 from gpstime.times import RawNs
 
@@ -25,6 +25,28 @@ def test_the_layout_is_the_kernels(word, size, status, tick, tai) -> None:
     timex = layout(word)
     assert ctypes.sizeof(timex) == size
     assert (timex.status.offset, timex.tick.offset, timex.tai.offset) == (status, tick, tai)
+
+
+@pytest.mark.parametrize(
+    ("symbols", "long_bytes", "name", "word"),
+    [
+        ({"adjtimex", "___adjtimex64", "__clock_adjtime64"}, 4, "___adjtimex64", ctypes.c_int64),  # glibc 2.34 and later, armhf
+        ({"adjtimex"}, 4, "adjtimex", ctypes.c_int32),  # Debian 11, armhf
+        ({"adjtimex", "__adjtimex_time64"}, 4, "adjtimex", ctypes.c_int32),  # musl
+        ({"adjtimex", "___adjtimex64"}, 8, "adjtimex", ctypes.c_int64),
+    ],
+)
+def test_the_function_and_the_layout_that_it_fills_go_together(symbols, long_bytes, name, word) -> None:
+    assert selected(symbols.__contains__, long_bytes) == (name, word)
+    timex = layout(word)
+    assert timex.offset.size == timex.time_s.size == (8 if word is ctypes.c_int64 else 4)
+
+
+def test_fillers_do_not_hang_on_the_compiler() -> None:
+    """As i386 would lay out 64-bit words: at multiples of four."""
+    fields = layout(ctypes.c_int64)._fields_
+    packed = type("Packed", (ctypes.Structure,), {"_pack_": 4, "_fields_": fields})
+    assert (packed.status.offset, packed.tick.offset, packed.tai.offset, ctypes.sizeof(packed)) == (40, 88, 160, 208)
 
 
 def test_this_machines_kernel_answers_and_is_asked_for_nothing_else() -> None:
