@@ -142,11 +142,10 @@ def fit(
     *,
     clocks: Clocks | None = None,
     doors: Doors | None = None,
-    told: Callable[[str], None] = lambda sentence: None,
 ) -> Fitted:
     """Everything that the configuration asks for. Devices are opened later, by their sources; set-up errors are GpstimeError.
 
-    `clocks` and `doors` stand in for this machine's; `told` hears what the record has to say.
+    `clocks` and `doors` stand in for this machine's.
     """
     clocks = SystemClocks() if clocks is None else clocks
     model = model_of()
@@ -184,7 +183,7 @@ def fit(
     if record:
         from gpstime.store.record import Record
 
-        keep = Record(record, fitted.head, commit_s=config.record.commit_s, ring_bytes=config.record.raw_mb << 20, told=told)
+        keep = Record(record, fitted.head, commit_s=config.record.commit_s, ring_bytes=config.record.raw_mb << 20, told=fitted.told)
         fitted.sinks.append(keep)
         fitted.parts["record"] = lambda: keep.facts
         fitted.closing.append(keep.close)

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import gpstime
 from gpstime.app.config import DEFAULT_FILE, ConfigError, load
-from gpstime.app.journal import INFO, NOTICE, Journal
+from gpstime.app.journal import INFO, NOTICE, WARNING, Journal, Relay
 from gpstime.app.live import LiveTime, LiveWorld
 from gpstime.app.notify import Notify
 from gpstime.app.run import run
@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class Fitted:
     """What the configuration asked for, ready to run. `facts` go into the status, `said` are lines for the start of the log.
 
-    `sinks` get every value before the status does; `parts` are asked whenever somebody asks for the status; `closing` is called
-    last, whatever happened.
+    `sinks` get every value before the status does; `parts` are asked whenever somebody asks for the status; `told` is what the
+    record has to say, from its first look at the disk on; `closing` is called last, whatever happened.
     """
 
     sources: list[Source]
@@ -46,6 +46,7 @@ class Fitted:
     sinks: list[Sink] = field(default_factory=list)
     parts: dict[str, Callable[[], object]] = field(default_factory=dict)
     closing: list[Callable[[], None]] = field(default_factory=list)
+    told: Relay = field(default_factory=Relay)
 
 
 class Signals:
@@ -111,6 +112,7 @@ def serve(
             journal.write(NOTICE, f"gpstime {gpstime.__version__} starts; configuration: {config.file or 'defaults'}")
             for line in fitted.said:
                 journal.write(INFO, line)
+            fitted.told.listen(lambda sentence: journal.tell("record", WARNING, sentence, time.now()))
             notify.ready()
             gc.collect()
             gc.freeze()  # what is there now stays: no need to look through it again

@@ -19,6 +19,26 @@ AT_ONCE, AN_HOUR = 20, 3600 * NS
 """Lines of one kind that are written in an hour; what is beyond is counted."""
 
 
+class Relay:
+    """Sentences of parts that are there before the log is: they wait for it (the first hundred), and are told as soon as it listens."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._listener: Callable[[str], None] | None = None
+
+    def __call__(self, sentence: str) -> None:
+        if self._listener is not None:
+            self._listener(sentence)
+        elif len(self._waiting) < 100:
+            self._waiting.append(sentence)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        self._listener = listener
+        waiting, self._waiting = self._waiting, []
+        for sentence in waiting:
+            listener(sentence)
+
+
 class Journal:
     """A `ports.Sink` that writes to the terminal or, under systemd, to the journal (which knows the time and the level)."""
 
@@ -51,15 +71,15 @@ class Journal:
     def __call__(self, value: Event | Finding) -> None:
         kind = type(value)
         if kind is Note:
-            self._limited("note", INFO, value.text, value.at)  # type: ignore[union-attr]
+            self.tell("note", INFO, value.text, value.at)  # type: ignore[union-attr]
         elif isinstance(value, DeviceLost):
-            self._limited("device", WARNING, f"{value.source} lost: {value.reason}", value.at)
+            self.tell("device", WARNING, f"{value.source} lost: {value.reason}", value.at)
         elif isinstance(value, DeviceFound):
-            self._limited("device", NOTICE, f"{value.source}: {value.reason}", value.at)
+            self.tell("device", NOTICE, f"{value.source}: {value.reason}", value.at)
         elif isinstance(value, LabelChange):
             self._label(value)
         elif isinstance(value, ClockStep):
-            self._limited("step", WARNING, say_step(value), value.at)
+            self.tell("step", WARNING, say_step(value), value.at)
         elif isinstance(value, Drift) and not self._told:
             self._told = True
             self.write(INFO, f"first frequency: {say_frequency(value)}", value.at)
@@ -69,13 +89,14 @@ class Journal:
 
     def _label(self, change: LabelChange) -> None:
         if change.new is Label.OK:
-            self._limited("label", NOTICE, f"the seconds are known: {change.why}", change.at)
+            self.tell("label", NOTICE, f"the seconds are known: {change.why}", change.at)
         elif change.withdrawn:
-            self._limited("label", WARNING, f"the seconds named so far are in doubt: {change.why}", change.at)
+            self.tell("label", WARNING, f"the seconds named so far are in doubt: {change.why}", change.at)
         else:
-            self._limited("label", WARNING, f"the seconds are not known: {change.why}", change.at)
+            self.tell("label", WARNING, f"the seconds are not known: {change.why}", change.at)
 
-    def _limited(self, kind: str, level: int, text: str, at: RawNs) -> None:
+    def tell(self, kind: str, level: int, text: str, at: RawNs) -> None:
+        """One line, if this kind had not too many within the hour."""
         if at - self._hour >= AN_HOUR:
             for name, count in self._lines.items():
                 if count > AT_ONCE:
