@@ -1,3 +1,20 @@
 """gpstime: a Raspberry Pi with a GPS hat as a trustworthy source of time."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gpstime.drivers.rtc import open_rtc
+
 __version__ = "0.1.0"
+__all__ = ["__version__", "open_rtc"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names are loaded when they are asked for: `import gpstime` costs next to nothing on a Pi Zero."""
+    if name == "open_rtc":
+        from gpstime.drivers.rtc import open_rtc
+
+        return open_rtc
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -34,5 +34,26 @@ class DeviceForbidden(DeviceError, PermissionError):
     """A device that this user may not open; the message names the group or right that is missing."""
 
 
+class RtcUnavailable(DeviceError, OSError):
+    """An RTC that does not answer, after a bounded number of attempts. `errno` is the last error's."""
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        super().__init__(message)
+        self.errno = number
+
+
+class RtcHeld(DeviceBusy, OSError):
+    """An RTC whose address the kernel's driver holds (EBUSY); `node` is the kernel's device, "" where there is none."""
+
+    def __init__(self, message: str, node: str = "") -> None:
+        super().__init__(message)
+        self.errno = 16
+        self.node = node
+
+
+class RtcRefused(DeviceError):
+    """An RTC that did not take what was written, or can't do what was asked."""
+
+
 class CaptureUnreadable(CaptureError, OSError):
     """A capture that can't be opened or read: missing, a folder, forbidden, a failing disk."""

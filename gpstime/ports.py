@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-from gpstime.model import Adjustment, Applied, Event, Finding, SerialBytes
-from gpstime.times import RawNs, UnixNs
+from gpstime.model import Adjustment, Applied, Event, Finding, RtcReading, SerialBytes
+from gpstime.times import RawNs, UnixNs, UtcTime
 
 
 class World(Protocol):
@@ -69,6 +69,41 @@ class ByteInput(Protocol):
     def write(self, data: bytes) -> None: ...
 
     def close(self) -> None: ...
+
+
+class I2cBus(Protocol):
+    """The methods of smbus2's SMBus that are used, by its names. Each may raise OSError, as smbus2 does: errno 121 or 6 nobody
+    acknowledged, 110 the bus hangs, 5 a failed transfer, 16 the kernel's own driver holds the address.
+    """
+
+    def read_byte_data(self, i2c_addr: int, register: int, /) -> int: ...
+
+    def read_i2c_block_data(self, i2c_addr: int, register: int, length: int, /) -> list[int]:
+        """`length` (at most 32) registers from `register` on, in one transfer."""
+        ...
+
+    def write_byte_data(self, i2c_addr: int, register: int, value: int, /) -> None: ...
+
+    def write_i2c_block_data(self, i2c_addr: int, register: int, data: Sequence[int], /) -> None: ...
+
+    def i2c_rdwr(self, *i2c_msgs: Any) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Rtc(Protocol):
+    """A clock with a battery, on a bus or behind the kernel's driver. `name` is for people."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self) -> RtcReading:
+        """What it shows; never writes. RtcUnavailable after a bounded number of attempts."""
+        ...
+
+    def set(self, second: UtcTime) -> None:
+        """Make it show `second`, at once. DeviceError where that is not possible, or the chip did not take it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 WORDS = {"gpstime", "times", "model", "ports", "errors"}
 MAY_IMPORT = {
     **dict.fromkeys(WORDS, WORDS),
+    "gpstime": WORDS | {"drivers"},  # the public names, loaded when they are asked for: see test_public_names_come_late
     "core": WORDS | {"core"},
     "drivers": WORDS | {"core", "drivers"},
     "sim": WORDS | {"core", "sim"},
@@ -174,6 +175,14 @@ def test_every_module_was_looked_at() -> None:
 
 def test_nothing_heavy_at_import() -> None:
     assert heavy_at_import(ROOT) == set()
+
+
+def test_public_names_come_late() -> None:
+    program = "import sys, gpstime; print(*sorted(name for name in sys.modules if name.startswith('gpstime')))\n"
+    program += "for name in gpstime.__all__: getattr(gpstime, name)\nprint('gpstime.drivers' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["gpstime", "True"], done.stderr
 
 
 def test_no_test_sleeps_or_asks_the_time() -> None:

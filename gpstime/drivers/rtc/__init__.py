@@ -1,0 +1,9 @@
+"""RTCs on an I2C bus: one file for each register map, `open_rtc` for all of them, and the kernel's driver where it has one."""
+
+from __future__ import annotations
+
+from gpstime.drivers.rtc.chip import NO_TIME, Decoded, RtcChip, RtcStatus, SecondsPoll
+from gpstime.drivers.rtc.open import chip_named, open_rtc
+from gpstime.drivers.rtc.wire import State, Written
+
+__all__ = ["NO_TIME", "Decoded", "RtcChip", "RtcStatus", "SecondsPoll", "State", "Written", "chip_named", "open_rtc"]

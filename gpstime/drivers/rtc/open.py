@@ -1,0 +1,104 @@
+"""`open_rtc`: a chip by its name, on bus 1 or on any object with smbus2's methods."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from gpstime.drivers.rtc.chip import RtcChip
+from gpstime.drivers.rtc.ds3231 import Ds3231
+from gpstime.drivers.rtc.wire import Wire
+from gpstime.drivers.sysfs import text
+from gpstime.drivers.timebase import MachineTime
+from gpstime.errors import DeviceError, DeviceForbidden, DeviceMissing, UsageError
+from gpstime.ports import I2cBus, Timebase
+
+FAMILIES: dict[str, type[RtcChip]] = {"ds3231": Ds3231, "ds3231m": Ds3231, "ds3232": Ds3231}
+"""The chips by name, each with the family whose registers it has."""
+_ALIASES = {"ds3231sn": "ds3231", "ds3231mz": "ds3231m", "ds3232m": "ds3231m"}
+
+
+def chip_named(name: str) -> str:
+    """The name as this project spells it: case, "-" and "_" don't matter. UsageError for a chip that is not known."""
+    plain = re.sub(r"[-_ ]", "", name.lower())
+    plain = _ALIASES.get(plain, plain)
+    if plain not in FAMILIES:
+        raise UsageError(f"no chip {name!r} is known; there are {', '.join(FAMILIES)}")
+    return plain
+
+
+def open_rtc(
+    name: str,
+    bus: int | I2cBus = 1,
+    address: int | None = None,
+    *,
+    time: Timebase | None = None,
+    baud_hz: int | None = None,
+    root: Path = Path("/"),
+) -> RtcChip:
+    """The chip `name` on bus number `bus` (or an object with smbus2's methods), at its usual address unless another is given.
+
+    Nothing is transferred yet, so a chip that is not there is told by the first read.  `baud_hz` is the speed of the bus, which
+    narrows down when a reading was taken; for a numbered bus the device tree says it.  UsageError for a name or an address that
+    makes no sense, DeviceMissing, DeviceForbidden if the bus can't be opened.
+    """
+    plain = chip_named(name)
+    family = FAMILIES[plain]
+    address = family.default_address if address is None else address
+    if not 0x08 <= address <= 0x77:
+        raise UsageError(f"0x{address:02x} is no address of an I2C device: 0x08 to 0x77 are")
+    if not isinstance(bus, int):
+        wire = Wire(bus, address, time=time or MachineTime(), name=plain, baud_hz=baud_hz)
+        return family(plain, wire)
+    wire = Wire(
+        open_bus(bus),
+        address,
+        time=time or MachineTime(),
+        name=plain,
+        bus_name=f"/dev/i2c-{bus}",
+        baud_hz=baud_hz or baud_of(bus, root),
+        held=lambda: held_by(bus, address, root),
+    )
+    return family(plain, wire)
+
+
+def open_bus(number: int) -> I2cBus:
+    """smbus2's bus of that number, imported only now."""
+    try:
+        from smbus2 import SMBus
+    except ImportError as error:
+        raise DeviceError("smbus2 is missing: pip install smbus2") from error
+    try:
+        return SMBus(number)
+    except FileNotFoundError:
+        raise DeviceMissing(
+            f"/dev/i2c-{number} is not there: put dtparam=i2c_arm=on into config.txt (or sudo raspi-config, Interface Options), "
+            "restart, and load i2c-dev (sudo modprobe i2c-dev); other numbers: ls /dev/i2c-*."
+        ) from None
+    except PermissionError:
+        raise DeviceForbidden(
+            f"/dev/i2c-{number}: permission denied. Join its group: sudo usermod -aG i2c $USER, then log in again."
+        ) from None
+    except OSError as error:
+        raise DeviceError(f"/dev/i2c-{number} can't be opened ({error.strerror}).") from error
+
+
+def baud_of(number: int, root: Path = Path("/")) -> int | None:
+    """The speed of a bus as the device tree sets it."""
+    try:
+        raw = (root / f"sys/bus/i2c/devices/i2c-{number}/of_node/clock-frequency").read_bytes()
+    except OSError:
+        return None
+    return int.from_bytes(raw, "big") if len(raw) == 4 and any(raw) else None
+
+
+def held_by(number: int, address: int, root: Path = Path("/")) -> tuple[str, str]:
+    """(driver, /dev/rtcN) of the kernel's driver bound to an address; empty strings where there is none."""
+    device = root / f"sys/bus/i2c/devices/{number}-{address:04x}"
+    driver = os.path.basename(os.path.realpath(device / "driver")) if (device / "driver").exists() else ""
+    try:
+        node = next((f"/dev/{place.name}" for place in (device / "rtc").iterdir() if place.name.startswith("rtc")), "")
+    except OSError:
+        node = ""
+    return driver or text(device / "name"), node
