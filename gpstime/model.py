@@ -81,7 +81,10 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was really done to the system clock: the frequency correction now in force, a step just made, or both; by whom."""
+    """What was really done to the system clock: the frequency correction now in force, a step just made, or both; by whom.
+
+    With neither it says who steers the clock from now on, as far as that can be seen (empty: nobody any more).
+    """
 
     at: RawNs
     freq_ppb: float | None = None

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import gpstime
 from gpstime.app.daemon import Fitted
 from gpstime.app.live import LiveTime
+from gpstime.app.pulse_door import PulseDoor
 from gpstime.app.settings import AUTO, Config
 from gpstime.app.sources import Joined, PpsSource, Regular, SerialSource, tick_source
 from gpstime.core.leap import BUILT_IN
-from gpstime.core.pulse_doctor import ReceiverListener
-from gpstime.drivers.adjtimex import SteeringWatch
-from gpstime.drivers.board import condition, family_of, known_bias, model_of
-from gpstime.drivers.pps_choice import Doors, Wanted, open_pulse
+from gpstime.drivers.board import condition, model_of
+from gpstime.drivers.pps_choice import Doors
 from gpstime.drivers.serial_list import header_ports
-from gpstime.drivers.system_clock import Converter, SystemClocks
-from gpstime.errors import DeviceError
-from gpstime.model import Event, Note, PpsEdge, Temperature
-from gpstime.ports import ByteInput, Clocks, EdgeStamp, PpsInput, Together
+from gpstime.drivers.steering import SteeringWatch
+from gpstime.drivers.system_clock import SystemClocks
+from gpstime.model import Event, Note, Temperature
+from gpstime.ports import ByteInput, Clocks
 from gpstime.times import NS, UtcTime
 
-STEERING_S = 300.0
-"""How often all processes are looked through for one that steers the clock."""
+STEERING_S = 60.0
+"""How often the kernel is asked what is done to the clock."""
 BY_ID = Path("/dev/serial/by-id")
 GPS_WORDS = ("gps", "gnss", "u-blox", "ublox", "u_blox")
 """What USB receivers call themselves."""
@@ -65,54 +63,6 @@ def receiver(config: Config, time: LiveTime, readings: Clocks) -> ByteInput | No
     return WatchedPort(port, None if isinstance(baud, str) else baud)
 
 
-class PulseDoor:
-    """Opens the configured pulse, and knows by then how late its stamps are (P21); calling it raises DeviceError with a remedy."""
-
-    def __init__(self, config: Config, clocks: Clocks, time: LiveTime, doors: Doors | None) -> None:
-        p = config.pulse
-        self._wanted = Wanted(p.backend, p.device, p.chip, p.line, "clear" if p.edge == "clear" else "assert")
-        self._config, self._clocks, self._time, self._doors = config, clocks, time, doors
-        self._converter = Converter()
-        self.family = family_of(model_of())
-        self.heard = ReceiverListener()
-        """A sink: what the receiver said meanwhile tells why no pulse comes (P10)."""
-        self.facts: dict[str, object] = {"backend": None, "bias_ns": None, "bias_err_ns": None, "bias_why": ""}
-
-    def __call__(self) -> PpsInput:
-        pulse, backend, kind = self._opened()
-        self.facts["backend"] = backend
-        given, known = self._config.pulse.bias_us, known_bias(self.family, kind)
-        late_ns, why = 0, "nothing is known of this board and backend"
-        doubt_ns: int | None = None
-        if not isinstance(given, str):
-            late_ns, why = round(given * 1000), "configured"
-        elif known is not None:
-            late_ns, doubt_ns, why = known.late_ns, known.doubt_ns, known.why
-        self._converter.bias_ns = late_ns  # the same one: it goes on counting the steps of the system clock
-        self.facts |= {"bias_ns": late_ns, "bias_err_ns": doubt_ns, "bias_why": why}
-        return pulse
-
-    def convert(self, stamp: EdgeStamp, before: Together, after: Together) -> PpsEdge | str:
-        """See `app.sources.Convert`; with the lateness of the input that is open."""
-        return self._converter.convert(stamp, before, after)
-
-    def _opened(self) -> tuple[PpsInput, str, str]:
-        """The input, its backend, and what kind of lateness its stamps have."""
-        try:
-            chosen = open_pulse(self._wanted, self._clocks, self._time, self._doors)
-            chosen.receiver = self.heard.seen
-        except DeviceError:
-            if self._config.receiver.source != "gpsd" or self._wanted.backend != AUTO or self._wanted.device != AUTO:
-                raise
-            from gpstime.drivers.gpsd import GpsdPulse, address
-
-            passed_on = GpsdPulse(*address(self._config.receiver.gpsd), time=self._time)
-            passed_on.open()
-            return passed_on, "gpsd", ""
-        usb = getattr(getattr(chosen.inner, "pulse", None), "kind", "") == "usb"
-        return chosen, chosen.backend, "usb" if usb else "user" if chosen.backend == "rpi-gpio" else chosen.backend
-
-
 def board_source(every_s: float, time: LiveTime) -> Regular:
     """Temperature for the record; throttling and governor as notes when they change (P20)."""
     told: set[str] = set()
@@ -142,10 +92,11 @@ def fit(
     *,
     clocks: Clocks | None = None,
     doors: Doors | None = None,
+    steering: SteeringWatch | None = None,
 ) -> Fitted:
     """Everything that the configuration asks for. Devices are opened later, by their sources; set-up errors are GpstimeError.
 
-    `clocks` and `doors` stand in for this machine's.
+    `clocks`, `doors` and `steering` stand in for this machine's.
     """
     clocks = SystemClocks() if clocks is None else clocks
     model = model_of()
@@ -164,11 +115,11 @@ def fit(
     if port is not None:
         fitted.sources.append(SerialSource(port, time))
         fitted.said.append(f"receiver: {port.name}")
-    steering = SteeringWatch()
+    watch = SteeringWatch() if steering is None else steering
     parts = [
         tick_source(clocks, config.clocks.tick_s, time),
         board_source(config.clocks.board_s, time),
-        Regular("steering", STEERING_S, lambda: steering.look(time.now()), time),
+        Regular("steering", STEERING_S, lambda: watch.look(time.now()), time),
     ]
     fitted.sources.append(Joined(parts, time))
     fitted.head |= {
@@ -201,6 +152,6 @@ def _text(path: str) -> str:
 def _last_recorded(folder: str) -> UtcTime | None:
     if not folder:
         return None
-    from gpstime.store.runs import latest  # only a service with a record pays for reading one
+    from gpstime.store.ends import latest  # only a service with a record pays for reading one
 
     return latest(folder)

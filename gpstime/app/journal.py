@@ -20,7 +20,7 @@ AT_ONCE, AN_HOUR = 20, 3600 * NS
 
 
 class Relay:
-    """Sentences of parts that are there before the log is: they wait for it (the first hundred), and are told as soon as it listens."""
+    """Sentences of parts that are there before the log is: they wait for it (the first hundred of them)."""
 
     def __init__(self) -> None:
         self._waiting: list[str] = []

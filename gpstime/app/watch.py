@@ -90,6 +90,8 @@ class Watch:
             self._correction_ppb = value.freq_ppb
             self.corrections += 1
             self.steerer = value.by or self.steerer
+        elif isinstance(value, Applied) and not value.step_ns:
+            self.steerer = value.by or self.steerer  # who steered for a part of the run is named, too
         elif isinstance(value, LabelChange) and value.withdrawn:
             self.first_labelled = self.last_labelled = None
 

@@ -71,6 +71,8 @@ class StepWatch:
             self._corrections[by] = self._corrections.get(by, 0) + 1
             if self._corrections[by] >= STEERED_AFTER:
                 self.steered = by
+        elif not applied.step_ns:
+            self.steered = applied.by or None
         if not applied.step_ns:
             return []
         for i, (at, step_ns) in enumerate(self._seen):

@@ -2,31 +2,21 @@
 
 The kernel's `freq` is a correction (positive: the clock is made to run faster), in units of 2^-16 ppm. It is not the whole rate:
 what it can't hold is in `tick`, and the PLL's and adjtime's shares are in neither. So it is told to people and no stamp depends
-on it. Nor is it an `Applied`: one look in many seconds does not tell how long a correction was in force.
+on it. What the looks together tell is in `steering`.
 """
 
 from __future__ import annotations
 
 import ctypes
-import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-from gpstime.drivers.steerers import STEERERS
-from gpstime.model import Event, Note
-from gpstime.times import RawNs
 
 TICK_US = 10_000
 """The tick of a clock left alone (USER_HZ is 100 on all boards that Linux runs on here): one us more is 100 ppm."""
 STA_PLL, STA_INS, STA_DEL, STA_UNSYNC, STA_NANO = 0x1, 0x10, 0x20, 0x40, 0x2000
 TIME_ERROR = 5
-LEAST_PPB = 0.02
-"""`freq` resolves 0.015 ppb; a change of more than this is somebody's doing."""
-MOVED_PPB = 1000.0
-"""Once it is known that somebody steers, only changes of more than this are told."""
 
 
 def layout(word: Any) -> type[ctypes.Structure]:
@@ -130,74 +120,3 @@ def read_steering(call: Call | None = None, timex_type: type[ctypes.Structure] |
         timex.tai,
         leap,
     )
-
-
-def who_steers(root: Path = Path("/")) -> tuple[str, ...]:
-    """The daemons that steer the system clock, each once, as "chronyd (pid 612)"."""
-    found: dict[str, int] = {}
-    try:
-        places = [p for p in (root / "proc").iterdir() if p.name.isdigit()]
-    except OSError:
-        return ()
-    for place in sorted(places, key=lambda p: int(p.name)):
-        try:
-            name = STEERERS.get((place / "comm").read_text("utf-8", "replace").strip())
-        except OSError:
-            continue
-        if name:
-            found.setdefault(name, int(place.name))
-    return tuple(f"{name} (pid {pid})" for name, pid in found.items())
-
-
-class SteeringWatch:
-    """Tells who steers, and what is done to the clock, as notes. `who` goes through all processes (1 ms for 84)."""
-
-    def __init__(self, read: Callable[[], Steering | None] | None = None, who: Callable[[], tuple[str, ...]] = who_steers) -> None:
-        self._read: Callable[[], Steering | None] = read or functools.partial(read_steering, *kernel_call())
-        self._who = who
-        self._last: Steering | None = None
-        self._names: tuple[str, ...] | None = None
-        self._told_ppb = 0.0
-        self._seen = self._refused = False
-
-    def look(self, at: RawNs) -> list[Event]:
-        """What is new since the last look."""
-        out: list[Event] = []
-        now, names = self._read(), self._who()
-        if names != self._names:
-            if names:
-                out.append(Note(at, f"the system clock is steered by {' and '.join(names)}{_TWO if len(names) > 1 else _ONE}"))
-            elif self._names:
-                out.append(Note(at, f"the system clock is no longer steered by {' and '.join(self._names)}"))
-            self._names = names
-        if now is None:
-            if not self._refused:
-                out.append(Note(at, "adjtimex refuses even to be read: who changes the clock's rate is not seen"))
-            self._refused = True
-            return out
-        before, self._last = self._last, now
-        if before is None:
-            self._told_ppb = now.freq_ppb
-            if abs(now.freq_ppb) > LEAST_PPB:
-                out.append(Note(at, f"the kernel corrects the system clock by {_ppm(now)}"))
-        else:
-            moved_ppb = now.freq_ppb - self._told_ppb
-            if abs(moved_ppb) > (MOVED_PPB if self._seen else LEAST_PPB):
-                by = " and ".join(names) or "a program that is not known: none of those that usually do is running"
-                out.append(Note(at, f"the correction of the system clock went by {moved_ppb / 1000:+.4g} to {_ppm(now)}; by {by}"))
-                self._told_ppb, self._seen = now.freq_ppb, True
-        if now.synchronized and not (before and before.synchronized):
-            out.append(Note(at, "the kernel holds the system clock for right: it may copy it into the RTC every 11 minutes"))
-        if now.leap and not (before and before.leap):
-            out.append(
-                Note(at, f"the kernel is told to {'insert' if now.leap > 0 else 'leave out'} a leap second at the end of the day")
-            )
-        return out
-
-
-def _ppm(now: Steering) -> str:
-    return f"{now.freq_ppb / 1000:+.3f} ppm"
-
-
-_ONE = ": its rate tells of that, not of the crystal, which is measured on the raw clock"
-_TWO = ": two daemons fight over one clock, stop one of them"

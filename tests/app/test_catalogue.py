@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from gpstime.app import catalogue, worlds
+from gpstime.app import catalogue, pulse_door, worlds
 from gpstime.app import config as settings_file
 from gpstime.app.config import parse
 from gpstime.app.live import LiveTime
@@ -30,8 +30,8 @@ def fitted(text: str) -> catalogue.Fitted:
 
 def test_the_pulse_hears_what_the_receiver_said_so_that_it_can_say_why_it_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = SimpleNamespace(backend="kernel", inner=None, name="made up", receiver=None)
-    monkeypatch.setattr(catalogue, "open_pulse", lambda *args: opened)
-    door = catalogue.PulseDoor(parse(NO_RECORD, "test"), catalogue.SystemClocks(), LiveTime(MachineTime()), None)
+    monkeypatch.setattr(pulse_door, "open_pulse", lambda *args: opened)
+    door = pulse_door.PulseDoor(parse(NO_RECORD, "test"), catalogue.SystemClocks(), LiveTime(MachineTime()), None)
     assert door() is opened
     door.heard(SerialBytes(RawNs(1), b"$GPRMC"))
     door.heard(Epoch(RawNs(1), RawNs(1), UtcTime(20_000, 0), False, "GPRMC", fix=False))

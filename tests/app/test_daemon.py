@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import json
 import os
@@ -27,8 +28,12 @@ from gpstime.app.status import StatusSocket, ask_status
 from gpstime.cli import main
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
+from gpstime.drivers.adjtimex import layout, read_steering
+from gpstime.drivers.steering import SteeringWatch
 from gpstime.errors import DeviceBusy, DeviceMissing, UsageError
 from gpstime.model import ClockStep, DeviceFound, DeviceLost, Event, Note
+from gpstime.report.status import as_text
+from gpstime.sim.machine import FakeMachine
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.times import NS, RawNs
@@ -126,6 +131,29 @@ def test_a_run_from_start_to_signal(tmp_path: Path, systemd: socket.socket) -> N
     assert sum("pulses used" in line for line in log) >= 3
     assert log[-1].endswith("gpstime stops: SIGTERM")
     assert len(log) < 20
+
+
+def test_who_steers_the_clock_is_in_the_status_and_the_log(tmp_path: Path) -> None:
+    """P18: the real watch over a made-up kernel, among the events of a simulated board."""
+    time, out, asked, machine = VirtualTime(), io.StringIO(), [], FakeMachine()
+    path = str(tmp_path / "status.sock")
+    timex = layout(ctypes.c_long)
+    watch = SteeringWatch(lambda: read_steering(machine.adjtimex, timex), lambda: ("chronyd (pid 612)",))
+
+    class Steered(Replayed):
+        def poll(self, timeout_s: float) -> list[Event]:
+            found = watch.look(RawNs(time.at))
+            machine.slew(25.0)
+            return [*super().poll(timeout_s), *found]
+
+    def over() -> None:
+        asked.append(ask_status(path))
+        terminate()
+
+    assert serve(config(path), Fitted([Steered(time, over)]), BUILT_IN.table, LiveTime(time), {}, out) == 0
+    assert asked[0]["steered_by"] == "chronyd (pid 612)"
+    assert "chronyd (pid 612) steers it" in as_text(asked[0])
+    assert "went by +25 to +25.000 ppm; by chronyd (pid 612)" in out.getvalue()
 
 
 def test_no_socket_no_systemd_is_fine_too() -> None:

@@ -144,3 +144,13 @@ def test_who_steers_the_clock() -> None:
     for s in (1, 2):
         watch.on_applied(Applied(at(s), freq_ppb=100.0 * s, by="chronyd"))
     assert watch.steered == "chronyd"
+
+
+def test_who_is_seen_to_steer_is_believed_until_nobody_is() -> None:
+    watch = StepWatch()
+    watch.on_applied(Applied(at(0), by="chronyd (pid 612)"))
+    assert watch.steered == "chronyd (pid 612)"
+    assert watch.on_applied(Applied(at(1), step_ns=NS, by="date")) != []
+    assert watch.steered == "chronyd (pid 612)"
+    watch.on_applied(Applied(at(2)))
+    assert watch.steered is None

@@ -1,19 +1,16 @@
-"""What others do to the clock is seen and named; and nothing here can set one."""
+"""The kernel's corrections are read as they are; and nothing here can set one."""
 
 from __future__ import annotations
 
 import ctypes
-from pathlib import Path
 
 import pytest
 
 from gpstime.drivers import adjtimex
-from gpstime.drivers.adjtimex import SteeringWatch, kernel_call, layout, read_steering, selected, who_steers
-from gpstime.sim.machine import STA_UNSYNC, FakeMachine
-from gpstime.times import RawNs
+from gpstime.drivers.adjtimex import kernel_call, layout, read_steering, selected
+from gpstime.sim.machine import FakeMachine
 
 TIMEX = layout(ctypes.c_long)
-NOW = RawNs(0)
 
 
 @pytest.mark.parametrize(
@@ -82,88 +79,3 @@ def test_the_fake_refuses_what_the_kernel_refuses() -> None:
     with pytest.raises(PermissionError, match="Operation not permitted"):
         machine.adjtimex(timex)
     assert machine.refused == 1
-
-
-def daemons(root: Path, **pids: int) -> Path:
-    for name, pid in pids.items():
-        (root / f"proc/{pid}").mkdir(parents=True)
-        (root / f"proc/{pid}/comm").write_text(name.replace("_", "-")[:15] + "\n")
-    return root
-
-
-def test_who_steers(tmp_path: Path) -> None:
-    assert who_steers(tmp_path) == ()
-    daemons(tmp_path, bash=1, chronyd=612, gpsd=7)
-    (tmp_path / "proc/613").mkdir()
-    (tmp_path / "proc/613/comm").write_text("chronyd\n")
-    assert who_steers(tmp_path) == ("chronyd (pid 612)",)
-
-
-def watch(machine: FakeMachine, *names: str) -> SteeringWatch:
-    return SteeringWatch(lambda: read_steering(machine.adjtimex, TIMEX), lambda: names)
-
-
-def said(watching: SteeringWatch) -> str:
-    return "\n".join(note.text for note in watching.look(NOW))
-
-
-def test_a_clock_left_alone_is_nothing_to_tell() -> None:
-    watching = watch(FakeMachine())
-    assert [said(watching) for _ in range(3)] == [""] * 3
-
-
-def test_a_foreign_change_of_frequency_is_told_and_named() -> None:
-    for names, word in ((("chronyd (pid 612)",), "chronyd (pid 612)"), ((), "not known")):
-        machine = FakeMachine()
-        watching = watch(machine, *names)
-        said(watching)
-        machine.slew(0.4)
-        assert word in (first := said(watching))
-        assert "+0.400 ppm" in first
-        assert said(watching) == ""
-        machine.slew(0.9)
-        assert said(watching) == "", "what is known is not told at each of chrony's small corrections"
-        machine.slew(80_000)
-        assert "80000" in said(watching)
-        machine.slew(0.9)
-        assert "+0.900 ppm" in said(watching)
-
-
-def test_two_daemons_fight() -> None:
-    assert "fight" in said(watch(FakeMachine(), "chronyd (pid 1)", "ntpd (pid 2)"))
-    assert "fight" not in said(watch(FakeMachine(), "chronyd (pid 1)"))
-
-
-def test_a_synchronized_kernel_writes_the_rtc() -> None:
-    machine = FakeMachine()
-    watching = watch(machine)
-    assert said(watching) == ""
-    machine.status &= ~STA_UNSYNC
-    assert "every 11 minutes" in said(watching)
-    assert said(watching) == ""
-
-
-def test_a_leap_second_that_the_kernel_was_told() -> None:
-    machine = FakeMachine()
-    machine.status |= adjtimex.STA_INS
-    assert "insert a leap second" in said(watch(machine))
-
-
-def test_a_kernel_that_refuses_is_told_once() -> None:
-    def refuses(timex):
-        raise PermissionError(1, "Operation not permitted")
-
-    assert read_steering(refuses, TIMEX) is None
-    watching = SteeringWatch(lambda: read_steering(refuses, TIMEX), lambda: ())
-    assert "refuses" in said(watching)
-    assert said(watching) == ""
-
-
-def test_a_daemon_that_comes_and_goes() -> None:
-    machine, running = FakeMachine(), []
-    watching = SteeringWatch(lambda: read_steering(machine.adjtimex, TIMEX), lambda: tuple(running))
-    assert said(watching) == ""
-    running.append("chronyd (pid 612)")
-    assert "steered by chronyd" in said(watching)
-    running.clear()
-    assert "no longer" in said(watching)
