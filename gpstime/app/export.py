@@ -10,6 +10,7 @@ from gpstime.app.replay import add_run_arguments, chosen
 from gpstime.app.written import written
 from gpstime.errors import UsageError
 from gpstime.store.capture import encode, encode_head
+from gpstime.store.ends import ends_of
 from gpstime.store.placing import placing_of
 from gpstime.store.runs import Run, RunWorld
 from gpstime.times import LeapTable, RawNs, UtcTime
@@ -34,7 +35,7 @@ def part(run: Run, others: list[Run], leap: LeapTable, since: UtcTime | None, un
     """The two times on the run's raw clock. UsageError where nothing of its boot says when that was."""
     if since is None and until is None:
         return [None, None]
-    placing = placing_of(run, others, leap)
+    placing = placing_of(run, (ends_of(other) for other in others), leap)
     if not len(placing):
         raise UsageError(f"nothing of the boot of run {run.number} says when it was, so it can't be cut by UTC: export all of it")
     return [None if utc is None else placing.raw(utc) for utc in (since, until)]

@@ -13,6 +13,7 @@ from gpstime.errors import UsageError
 from gpstime.model import ClockStep, Event, Finding, Offset
 from gpstime.store.capture import Mark
 from gpstime.store.digest import Digest
+from gpstime.store.ends import ends_of
 from gpstime.store.placing import Placed, Placing, placing_of
 from gpstime.store.runs import READS, Run, RunWorld, pick, runs
 from gpstime.times import LeapTable, RawNs
@@ -85,7 +86,7 @@ def replay(
 ) -> Replay:
     """Run `run` again; `others` are the runs of the same record (a later one of the same boot may know when this one was)."""
     world = RunWorld(run, read)
-    placing = placing_of(run, others, leap)
+    placing = placing_of(run, (ends_of(other) for other in others), leap)
     comparison = Comparison()
     world.on_mark = comparison.on_mark
     noise = run.head.get("noise")
@@ -116,9 +117,16 @@ def replay(
     )
 
 
+SHORT = 1 << 16
+"""bytes: a run no longer than that is read as a whole by a list"""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A run as a list shows it; `first` and `last` are None where nothing of its boot says when it was."""
+    """A run as a list shows it; `first` and `last` are None where nothing of its boot says when it was.
+
+    `whole`: every batch was read. Otherwise only the ends of its files were: `batches` are those that were numbered, and damage
+    between the ends is not seen."""
 
     run: int
     first: Placed | None
@@ -129,26 +137,29 @@ class Listed:
     has_bytes: bool
     damage: dict[str, int]
     board: Any
+    whole: bool
 
 
-def listing(found: list[Run], leap: LeapTable) -> list[Listed]:
-    """Every run, with when it was."""
+def listing(found: list[Run], leap: LeapTable, *, verify: bool = False) -> list[Listed]:
+    """Every run, with when it was; a long one by its ends, unless every batch shall be read (`verify`)."""
+    ends = [ends_of(run) for run in found]
     out = []
-    for run in found:
-        placing = placing_of(run, found, leap)
-        first = next((event.at for event in RunWorld(run, "epochs").events()), None)
-        marks = run.marks
+    for run, seen in zip(found, ends, strict=True):
+        whole = verify or sum(segment.size for segment in run.kept) <= SHORT
+        placing = placing_of(run if whole else seen, ends, leap)
+        last = run.marks[-1] if whole and run.marks else seen.marks[-1] if seen.marks else None
         out.append(
             Listed(
                 run.number,
-                None if first is None else placing.at(first),
-                placing.at(marks[-1].at) if marks else None,
-                len(marks),
+                None if seen.first is None else placing.at(seen.first),
+                None if last is None else placing.at(last.at),
+                len(run.marks) if whole else seen.batches,
                 sum(segment.size for segment in run.kept),
                 sum(segment.size for segment in run.raw),
-                run.has_bytes(),
-                dict(run.damage),
-                run.head.get("board"),
+                run.has_bytes() if whole else seen.has_bytes,
+                dict(run.damage if whole else seen.damage),
+                seen.head.get("board"),
+                whole,
             )
         )
     return out

@@ -8,6 +8,7 @@ from typing import Any
 
 from gpstime.app.durations import say_duration
 from gpstime.app.replay import Listed, Replay, add_run_arguments, chosen, folder_of, listing, replay
+from gpstime.errors import UsageError
 from gpstime.report.figures import say_time
 from gpstime.report.live_line import LiveLine, on_terminal
 from gpstime.report.measurement import as_object, as_text
@@ -17,7 +18,8 @@ from gpstime.store.runs import runs
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run_arguments(parser)
-    parser.add_argument("--list", action="store_true", help="the runs of the record, and end")
+    parser.add_argument("--list", action="store_true", help="the runs of the record by the ends of their files, and end")
+    parser.add_argument("--verify", action="store_true", help="with --list: read every batch, and say what is damaged (long)")
     parser.add_argument("--json", action="store_true", help="one JSON object (with --list one for each run)")
 
 
@@ -100,6 +102,7 @@ def listed_object(listed: Listed) -> dict[str, Any]:
         "has_bytes": listed.has_bytes,
         "damage": listed.damage,
         "board": listed.board,
+        "whole": listed.whole,
     }
 
 
@@ -108,8 +111,10 @@ def command(args: argparse.Namespace) -> int:
     from gpstime.drivers.leap_files import load
 
     leap = load()
+    if args.verify and not args.list:
+        raise UsageError("--verify goes with --list: a replay reads every batch anyway, and says what is damaged")
     if args.list:
-        for listed in listing(runs(folder_of(args)), leap):
+        for listed in listing(runs(folder_of(args)), leap, verify=args.verify):
             print(json.dumps(listed_object(listed)) if args.json else row_of(listed))
         return 0
     run, others, folder = chosen(args)

@@ -107,5 +107,4 @@ def encode_mark(mark: Mark) -> str:
     """The last line of a batch; what is 0 is left out."""
     o: _Object = {"k": "mark", "t": mark.at, "batch": mark.batch}
     o |= {key: n for key in COUNTS if (n := getattr(mark, key))}
-    o |= {} if mark.anchor is None else {"anchor": mark.anchor[0], "utc": _exact(mark.anchor[1])}
-    return _encode(o | ({"withdrawn": True} if mark.withdrawn else {}))
+    return _encode(o | ({} if mark.anchor is None else {"anchor": mark.anchor[0], "utc": _exact(mark.anchor[1])}))

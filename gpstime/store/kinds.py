@@ -195,7 +195,6 @@ def _mark(o: _Object) -> Mark:
         _width(o["batch"]),
         **counts,
         anchor=None if utc is None else (_int(o["anchor"]), UtcTime.parse(_text(utc))),
-        withdrawn=_flag(o.get("withdrawn", False)),
     )
 
 
@@ -222,7 +221,7 @@ KINDS: dict[str, tuple[Callable[[_Object], Line], frozenset[str]]] = {
     "rejected": (_rejected, frozenset(("k", "t", "source", "reason", "hex"))),
     "mark": (
         _mark,
-        frozenset(("k", "t", "batch", *COUNTS, "anchor", "utc", "withdrawn")),
+        frozenset(("k", "t", "batch", *COUNTS, "anchor", "utc")),
     ),
     "head": (
         _head,

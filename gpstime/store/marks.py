@@ -9,7 +9,7 @@ from gpstime.model import Event
 from gpstime.times import RawNs, UtcTime
 
 FORMAT = 1
-COUNTS = ("lines", "chunks", "unkept", "findings", "crc")
+COUNTS = ("lines", "chunks", "unkept", "findings", "crc", "withdrawals")
 """the numbers of a mark, by the names that they have in it and in its line"""
 
 
@@ -34,7 +34,8 @@ class Mark:
 
     `at` the last event in it, `batch` its number, `lines` and `chunks` the kept lines and the serial chunks so far; `findings` and
     `crc` what the engine found (see `store.digest`); `anchor` the latest pulse of the batch that has a second, and that second;
-    `withdrawn`: the seconds that this run gave before this batch are in doubt.
+    `withdrawals` how often the run took back all seconds that it had given. Because all of these count from the start of the run,
+    the last mark alone says which anchors still stand, also where batches are missing.
     """
 
     at: RawNs
@@ -45,8 +46,13 @@ class Mark:
     """rejected sentences beyond what a batch keeps of them (a wrong baud rate makes thousands)"""
     findings: int = 0
     crc: int = 0
+    withdrawals: int = 0
     anchor: tuple[RawNs, UtcTime] | None = None
-    withdrawn: bool = False
 
 
 Line: TypeAlias = Event | Head | Mark | Skipped
+
+
+def anchors(marks: list[Mark]) -> list[tuple[RawNs, UtcTime]]:
+    """The pulses of a run that have a second which nobody took back later; `marks` are in order, its last one among them."""
+    return [mark.anchor for mark in marks if mark.anchor is not None and mark.withdrawals == marks[-1].withdrawals]

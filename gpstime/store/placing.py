@@ -11,14 +11,15 @@ import bisect
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
+from typing import Any, Protocol
 
-from gpstime.store.runs import Run
+from gpstime.store.marks import Mark, anchors
 from gpstime.times import LeapTable, RawNs, TaiNs, UtcTime
 
 PULSE_NS = 10_000
 """an anchor is a single pulse: the least that its stamp is taken to be off (latency of the interrupt included)"""
 UNSEEN_NS = 1_000_000
-"""the same where there are too few anchors to show their noise: a stamp taken in user space may be that late"""
+"""the same where there are too few pulses to show their noise: a stamp taken in user space may be that late"""
 UNKNOWN_PPB = 200_000
 """no crystal of a Pi is further off than that; the bound where the run does not tell its frequency"""
 KNOWN_PPB = 20_000
@@ -38,11 +39,11 @@ class Placed:
 
 
 class Placing:
-    """The raw clock of one boot, laid against true time by `anchors` (pulses and their seconds)."""
+    """The raw clock of one boot, laid against true time by `known` (pulses and their seconds)."""
 
-    def __init__(self, anchors: Iterable[tuple[RawNs, UtcTime]], leap: LeapTable) -> None:
+    def __init__(self, known: Iterable[tuple[RawNs, UtcTime]], leap: LeapTable) -> None:
         self._leap = leap
-        by_raw = {at: leap.tai(second) for at, second in anchors}
+        by_raw = {at: leap.tai(second) for at, second in known}
         self._raw: list[RawNs] = sorted(by_raw)
         self._tai: list[TaiNs] = [by_raw[at] for at in self._raw]
         self._noise_ns = self._noise()
@@ -106,23 +107,23 @@ class Placing:
         return RawNs(self._raw[edge] + tai - self._tai[edge])
 
 
-def anchors_of(run: Run) -> list[tuple[RawNs, UtcTime]]:
-    """The pulses of a run that have a second nobody took back."""
-    found: list[tuple[RawNs, UtcTime]] = []
-    for mark in run.marks:
-        if mark.withdrawn:
-            found.clear()
-        if mark.anchor is not None:
-            found.append(mark.anchor)
-    return found
+class Known(Protocol):
+    """What placing wants to know of a run: `store.runs.Run` tells all of it, `store.ends.Ends` enough."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def head(self) -> dict[str, Any]: ...
+    @property
+    def marks(self) -> list[Mark]: ...
 
 
-def placing_of(run: Run, others: Iterable[Run], leap: LeapTable) -> Placing:
+def placing_of(run: Known, others: Iterable[Known], leap: LeapTable) -> Placing:
     """For `run`: its own anchors, and those of `others` that ran in the same boot (`boot` in their heads)."""
     boot = run.head.get("boot")
-    anchors = anchors_of(run)
+    found = anchors(run.marks)
     if boot:
         for other in others:
             if other.number != run.number and other.head.get("boot") == boot:
-                anchors += anchors_of(other)
-    return Placing(anchors, leap)
+                found += anchors(other.marks)
+    return Placing(found, leap)

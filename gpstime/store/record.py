@@ -56,7 +56,7 @@ class Record:
         self._last = RawNs(0)
         self._batch = self._lines = self._chunks = self._rejects = self._unkept = 0
         self._anchor: tuple[RawNs, UtcTime] | None = None
-        self._withdrawn = False
+        self._withdrawals = 0
         self._closed = False
 
     @property
@@ -96,7 +96,7 @@ class Record:
             if value.second is not None:
                 self._anchor = (value.at, value.second)
         elif isinstance(value, LabelChange) and value.withdrawn:
-            self._withdrawn, self._anchor = True, None
+            self._withdrawals, self._anchor = self._withdrawals + 1, None
 
     def _event(self, event: Event) -> None:
         if self._began is None:
@@ -146,14 +146,14 @@ class Record:
             self._unkept,
             self._digest.count,
             self._digest.crc,
+            self._withdrawals,
             self._anchor,
-            self._withdrawn,
         )
         raw = pack([*self._raw, encode_mark(Mark(self._last, self._batch, chunks=self._chunks))]) if self._raw else None
         self._writer.put(pack([*self._kept, encode_mark(mark)]), raw)
         self._kept, self._raw, self._size = [], [], 0
         self._began, self._rejects = None, 0
-        self._anchor, self._withdrawn = None, False
+        self._anchor = None
 
     def close(self) -> None:
         """Write what is left, and let go of the files. Safe to call twice."""

@@ -18,6 +18,7 @@ from gpstime.errors import CaptureError, CaptureUnreadable, UsageError
 from gpstime.model import Adjustment, Applied, Event, Heard
 from gpstime.store.batches import Batch, Damage, batches
 from gpstime.store.capture import Head, Mark, Skipped, decode
+from gpstime.store.ends import head_of
 from gpstime.store.recorded import lower_bound
 from gpstime.store.shelf import Segment, segments
 from gpstime.times import RawNs, UtcTime
@@ -82,12 +83,7 @@ class Run:
 
     @cached_property
     def head(self) -> dict[str, Any]:
-        for batch in self._read(self.kept, Counter()):
-            for line in batch.lines[:1]:
-                made = decode(line)
-                if isinstance(made, Head):
-                    return made.fields
-        return {}
+        return head_of(self.kept)
 
     @cached_property
     def marks(self) -> list[Mark]:
@@ -210,28 +206,3 @@ def _merged(kept: _Marked, chunks: list[bytes]) -> Iterator[bytes]:
     while chunk is not None:
         yield chunk
         chunk = next(rest, None)
-
-
-def latest(folder: str | Path) -> UtcTime | None:
-    """The last second that the record in `folder` is sure of: time was not before it. None if there is none, or no record.
-
-    Looks at the ends of the newest files only, so that a service may ask at its start.
-    """
-    try:
-        found = [segment for segment in segments(Path(folder)) if not segment.raw]
-    except OSError:
-        return None
-    for segment in reversed(found[-20:]):
-        try:
-            with segment.path.open("rb") as file:
-                file.seek(max(segment.size - (1 << 18), 0))
-                ends = [piece for piece in batches(file.read()) if isinstance(piece, Batch) and piece.lines]
-        except OSError:
-            continue
-        for batch in reversed(ends):
-            mark = decode(batch.lines[-1])
-            if isinstance(mark, Mark) and mark.anchor is not None:
-                return mark.anchor[1]
-            if isinstance(mark, Mark) and mark.withdrawn:
-                break
-    return None

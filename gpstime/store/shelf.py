@@ -80,6 +80,9 @@ class Appender:
                 os.fdatasync(self._fd)
                 if not self.size:
                     self._sync_folder()
+            else:
+                with contextlib.suppress(OSError):
+                    os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
         except OSError:
             # what a failed sync left on the device nobody knows, so that segment is not gone on with
             self.broken = True

@@ -21,8 +21,9 @@ from gpstime.sim.world import SimWorld
 from gpstime.store import shelf
 from gpstime.store.batches import pack
 from gpstime.store.capture import encode, encode_head
+from gpstime.store.ends import latest
 from gpstime.store.record import REJECTS, Record
-from gpstime.store.runs import RunWorld, latest, runs
+from gpstime.store.runs import RunWorld, runs
 from gpstime.store.shelf import segments
 from gpstime.store.writer import State
 from gpstime.times import NS, RawNs, UnixNs, UtcTime
