@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gpstime.app.live import LiveTime
 from gpstime.app.settings import AUTO, Config
 from gpstime.core.pulse_doctor import ReceiverListener
@@ -12,18 +14,20 @@ from gpstime.errors import DeviceError
 from gpstime.model import PpsEdge
 from gpstime.ports import Clocks, EdgeStamp, PpsInput, Together
 
+_EDGES: dict[str, Literal["auto", "assert", "clear"]] = {"auto": "auto", "assert": "assert", "clear": "clear"}
+
 
 class PulseDoor:
     """Opens the configured pulse, and knows by then how late its stamps are (P21); calling it raises DeviceError with a remedy."""
 
     def __init__(self, config: Config, clocks: Clocks, time: LiveTime, doors: Doors | None) -> None:
         p = config.pulse
-        self._wanted = Wanted(p.backend, p.device, p.chip, p.line, "clear" if p.edge == "clear" else "assert")
+        self._wanted = Wanted(p.backend, p.device, p.chip, p.line, _EDGES[p.edge])
         self._config, self._clocks, self._time, self._doors = config, clocks, time, doors
         self._converter = Converter()
         self.family = family_of(model_of())
         self.heard = ReceiverListener()
-        """A sink: what the receiver said meanwhile tells why no pulse comes (P10)."""
+        """A sink: what the receiver said meanwhile tells why no pulse comes (P10) and which edge of an even one counts (P22)."""
         self.facts: dict[str, object] = {"backend": None, "bias_ns": None, "bias_err_ns": None, "bias_why": ""}
 
     def __call__(self) -> PpsInput:
@@ -48,7 +52,7 @@ class PulseDoor:
         """The input, its backend, and what kind of lateness its stamps have."""
         try:
             chosen = open_pulse(self._wanted, self._clocks, self._time, self._doors)
-            chosen.receiver = self.heard.seen
+            chosen.listen(self.heard)
         except DeviceError:
             if self._config.receiver.source != "gpsd" or self._wanted.backend != AUTO or self._wanted.device != AUTO:
                 raise

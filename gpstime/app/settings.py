@@ -130,7 +130,9 @@ class Pulse:
     device: str = _key(AUTO, _text('a name such as "pps@12.-1" or "/dev/pps0"'), "kernel: which pulse, by its name in sysfs")
     chip: str = _key(AUTO, _text('a label such as "pinctrl-bcm2711"'), "gpiod: the chip's label")
     line: int = _key(18, _whole(0, 1023, "a GPIO line"), "gpiod, rpi-gpio: the line that the pulse is wired to")
-    edge: str = _key("assert", _word("assert", "clear"), "the edge that marks the second")
+    edge: str = _key(
+        AUTO, _word(AUTO, "assert", "clear"), "the edge that marks the second; auto finds out"
+    )
     bias_us: float | str = _key(
         AUTO, _auto_or(_number(-1e5, 1e5, "microseconds")), "by how much stamps are late; auto takes what is known of the board"
     )

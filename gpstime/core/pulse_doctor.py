@@ -1,4 +1,4 @@
-"""What is wrong with a pulse: the decision tree when none comes (P10); width, polarity and rate of those that come (P22).
+"""Why no pulse comes: the decision tree (P10). What is wrong with those that come is in `pulse_shape`.
 
 Pure: facts in, advice out, the most likely cause first. Wiring is named only when the receiver has a fix: without one most
 receivers give no pulse at all, and people have soldered for a missing antenna.
@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-from gpstime.model import Epoch, Event, Finding, PpsEdge, SerialBytes
-from gpstime.times import NS
+from gpstime.model import DeviceLost, Epoch, Event, Finding, PpsEdge, SerialBytes
+from gpstime.times import NS, RawNs
 
 FEW = 4
 """Satellites that a first fix of time and place needs."""
-EVEN = (0.4, 0.6)
-"""Shares of the period between which the longer part can't be told for sure from the shorter."""
-ENOUGH, KEPT = 8, 32
-"""Edges before a rate or a width is judged, and edges remembered."""
-SOONEST_MS, LATEST_MS = 30, 700
-"""Sentences begin this long after the second they name, over all receivers known."""
+BURSTS, KEPT = 16, 64
+"""Bursts before their delay is told, and bursts remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +40,17 @@ class ReceiverSeen:
 
 
 class ReceiverListener:
-    """A sink that knows what the receiver said since the last pulse. `seen` may be asked from another thread."""
+    """A sink that knows what the receiver said since the last pulse, and how long after an assert edge its bursts begin.
+
+    `seen` and `after_assert` may be asked from another thread.
+    """
 
     def __init__(self) -> None:
         self._bytes = self._sentences = 0
         self._fix: bool | None = None
+        self._assert_at: RawNs | None = None
+        self._burst_at = RawNs(0)
+        self._after: deque[int] = deque(maxlen=KEPT)
 
     def __call__(self, value: Event | Finding) -> None:
         if isinstance(value, SerialBytes):
@@ -57,11 +58,31 @@ class ReceiverListener:
         elif isinstance(value, Epoch):
             self._sentences += 1
             self._fix = self._fix if value.fix is None else value.fix
+            if value.burst_at != self._burst_at:
+                self._burst_at = value.burst_at
+                if self._assert_at is not None and 0 <= value.burst_at - self._assert_at < 2 * NS:
+                    self._after.append((value.burst_at - self._assert_at) % NS)
         elif isinstance(value, PpsEdge):
             self._bytes = self._sentences = 0
+            if value.edge == "assert":
+                self._assert_at = value.at
+        elif isinstance(value, DeviceLost):
+            self._assert_at = None
+            self._after.clear()
 
     def seen(self) -> ReceiverSeen:
         return ReceiverSeen(self._bytes, self._sentences, self._fix)
+
+    def after_assert(self) -> tuple[float, float] | None:
+        """(median, spread) in ms, modulo a second, of the last bursts' beginning after an assert edge; None while there are few."""
+        after = list(self._after.copy())
+        if len(after) < BURSTS:
+            return None
+        # around the first: a delay near a whole second must not be torn apart
+        turned = sorted((ns - after[0] + NS // 2) % NS for ns in after)
+        middle = turned[len(turned) // 2]
+        spread = 1.4826 * sorted(abs(t - middle) for t in turned)[len(turned) // 2]
+        return ((middle + after[0] - NS // 2) % NS) / 1e6, spread / 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +124,8 @@ def _causes(facts: PulseFacts) -> Iterator[Advice]:
     if ticking:
         yield Advice("wrong device", f"{here}, but {ticking[0].what} ticks: name that one (pulse.device).")
         return
+    if facts.held_by and chosen is not None:
+        yield Advice("pin held", f"{here}; GPIO{facts.pin} is held by {facts.held_by}, so nothing else hears it: free it.")
     if facts.old_option:
         yield Advice(
             "old option",
@@ -156,71 +179,3 @@ def _receivers_part(facts: PulseFacts, here: str) -> Iterator[Advice]:
         )
         return
     yield Advice("fix unknown", f"{here}. First see whether the receiver has a fix (gpstime nmea): without one most give no pulse.")
-
-
-def edge_by_delay(after_assert_ms: float) -> Literal["assert", "clear"] | None:
-    """Which edge of an even pulse marks the second, by how long after the assert edge sentences begin; None: both could."""
-    after_assert = after_assert_ms % 1000
-    fits = [SOONEST_MS <= ms <= LATEST_MS for ms in (after_assert, (after_assert - 500) % 1000)]
-    if fits == [True, False]:
-        return "assert"
-    return "clear" if fits == [False, True] else None
-
-
-class PulseShape:
-    """Rate, width and polarity of a pulse from its edges (kind, ns on any steady clock)."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._at: dict[str, deque[int]] = {"assert": deque(maxlen=KEPT), "clear": deque(maxlen=KEPT)}
-        self._high: deque[int] = deque(maxlen=KEPT)
-        self._edges = 0
-        self._told: set[str] = set()
-
-    def on(self, edge: Literal["assert", "clear"], at_ns: int) -> list[Advice]:
-        """What there is to say after this edge that was not said before."""
-        if edge == "clear" and self._at["assert"] and 0 < at_ns - self._at["assert"][-1] < 3 * NS:
-            self._high.append(at_ns - self._at["assert"][-1])
-        self._at[edge].append(at_ns)
-        self._edges += 1
-        if self._edges % ENOUGH:
-            return []
-        new = [advice for advice in self._judge() if advice.cause not in self._told]
-        self._told |= {advice.cause for advice in new}
-        return new
-
-    @property
-    def period_ns(self) -> int | None:
-        """Between two edges of one kind, the median; None until there are enough."""
-        times = max(self._at.values(), key=len)
-        steps = sorted(b - a for a, b in zip(times, list(times)[1:], strict=False))
-        return steps[len(steps) // 2] if len(steps) >= ENOUGH // 2 - 1 else None
-
-    @property
-    def width_ns(self) -> int | None:
-        """From assert to clear, the median; None where both edges are not seen."""
-        return sorted(self._high)[len(self._high) // 2] if len(self._high) >= 3 else None
-
-    def _judge(self) -> Iterator[Advice]:
-        period, width = self.period_ns, self.width_ns
-        if period is None:
-            return
-        if not 0.9 * NS < period < 1.1 * NS:
-            rate = f"{NS / period:.3g} pulses a second" if period > 0 else "edges at one instant"
-            yield Advice("wrong rate", f"{self._name} gives {rate}: set the receiver's time pulse to one a second.")
-            return
-        if width is None:
-            return
-        share, ms = width / period, width / 1_000_000
-        if EVEN[0] <= share <= EVEN[1]:
-            yield Advice(
-                "even pulse",
-                f"{self._name} is as long high ({ms:.0f} ms) as low, so its width does not tell which edge marks the second: "
-                'if its maker says the falling one, set pulse.edge = "clear".',
-            )
-        elif share > EVEN[1]:
-            yield Advice(
-                "inverted",
-                f"{self._name} is low for {(period - width) / 1_000_000:.3g} ms and high in between: an inverted pulse, "
-                "whose second is marked by the clear edge (assert_falling_edge=on in the overlay rights it for others too).",
-            )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gpstime.drivers.board import Bias, Condition, condition, counter_of, family_of, known_bias, model_of
 from gpstime.drivers.boot_files import BootFiles, read_boot_files
-from gpstime.drivers.pps_kernel import KernelPulse, kernel_pulses
+from gpstime.drivers.pps_sysfs import KernelPulse, kernel_pulses
 from gpstime.drivers.serial_list import SerialPort as SerialPort
 from gpstime.drivers.serial_list import serial_ports
 from gpstime.drivers.steerers import STEERERS as STEERERS

@@ -113,6 +113,13 @@ def chip_by_label(gpiod: Any, label: str = "auto", dev: Path = DEV) -> GpioChip:
     raise DeviceMissing(f"{missing}; there are: {there}. Chips go by label, since their numbers change with the kernel.")
 
 
+def consumer(gpiod: Any, line: int, chip: str = "auto", dev: Path = DEV) -> str:
+    """Who holds a line, in the kernel's words; empty for nobody, or for somebody who gives no name."""
+    with gpiod.Chip(chip_by_label(gpiod, chip, dev).path) as found:
+        about = found.get_line_info(line)
+        return str(about.consumer or "") if about.used else ""
+
+
 class PpsGpiod:
     """One line, both edges. Fits `ports.PpsInput`. Rising is assert. `missed`: events that the kernel's buffer had no room for."""
 

@@ -29,13 +29,14 @@ def fitted(text: str) -> catalogue.Fitted:
 
 
 def test_the_pulse_hears_what_the_receiver_said_so_that_it_can_say_why_it_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = SimpleNamespace(backend="kernel", inner=None, name="made up", receiver=None)
+    opened = SimpleNamespace(backend="kernel", inner=None, name="made up", listened=[])
+    opened.listen = opened.listened.append
     monkeypatch.setattr(pulse_door, "open_pulse", lambda *args: opened)
     door = pulse_door.PulseDoor(parse(NO_RECORD, "test"), catalogue.SystemClocks(), LiveTime(MachineTime()), None)
     assert door() is opened
     door.heard(SerialBytes(RawNs(1), b"$GPRMC"))
     door.heard(Epoch(RawNs(1), RawNs(1), UtcTime(20_000, 0), False, "GPRMC", fix=False))
-    seen = opened.receiver()
+    seen = opened.listened[0].seen()
     assert (seen.bytes, seen.sentences, seen.fix) == (6, 1, False)
 
 

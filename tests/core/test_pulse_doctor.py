@@ -1,4 +1,4 @@
-"""The decision tree when no pulse comes, and what edges tell of width, polarity and rate."""
+"""The decision tree when no pulse comes, and what the receiver says meanwhile."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ from gpstime.core.pulse_doctor import (
     Advice,
     PulseFacts,
     PulseSeen,
-    PulseShape,
     ReceiverListener,
     ReceiverSeen,
-    edge_by_delay,
     silent,
 )
-from gpstime.model import Epoch, PpsEdge, SerialBytes
+from gpstime.model import DeviceLost, Epoch, PpsEdge, SerialBytes
 from gpstime.times import NS, RawNs, UnixNs, UtcTime
 
 PHY = PulseSeen("pps0 = ptp0 (the network interface's clock, not a receiver)", 3, receiver=False)
@@ -101,65 +99,6 @@ def test_a_pulse_that_ticks_needs_no_doctor() -> None:
     assert silent(PulseFacts(5.0, pulses=(PulseSeen("pps1", 5, chosen=True),), receiver=BLIND)) == []
 
 
-# ---- the shape (P22, F-P12, F-P23) ---------------------------------------------------------------------------------------------
-
-
-def shape(period_s: float = 1.0, high_s: float | None = None, n: int = 40) -> tuple[PulseShape, list[str]]:
-    pulse, causes = PulseShape("pps1"), []
-    for k in range(n):
-        at = round((100 + k * period_s) * NS)
-        causes += [advice.cause for advice in pulse.on("assert", at)]
-        if high_s is not None:
-            causes += [advice.cause for advice in pulse.on("clear", at + round(high_s * NS))]
-    return pulse, causes
-
-
-@pytest.mark.parametrize("width_s", [0.001, 0.02, 0.1, 0.2])
-def test_width_and_polarity(width_s: float) -> None:
-    pulse, causes = shape(high_s=width_s)
-    assert (pulse.width_ns, pulse.period_ns, causes) == (round(width_s * NS), NS, [])
-    _, causes = shape(high_s=1 - width_s)
-    assert causes == ["inverted"]
-
-
-def test_an_even_pulse_is_told_once() -> None:
-    assert shape(high_s=0.5, n=200)[1] == ["even pulse"]
-
-
-@pytest.mark.parametrize("period_s", [0.1, 0.5, 2.0])
-def test_rates_that_are_none(period_s: float) -> None:
-    assert shape(period_s)[1] == ["wrong rate"]
-    assert shape(period_s, period_s / 10)[1] == ["wrong rate"]
-
-
-def test_a_clock_that_is_far_off_is_no_wrong_rate() -> None:
-    assert shape(1.08, 0.1)[1] == []
-
-
-def test_one_edge_alone_says_nothing_of_the_width() -> None:
-    pulse, causes = shape()
-    assert (pulse.width_ns, causes) == (None, [])
-
-
-def test_missing_and_doubled_pulses_do_not_change_the_verdict() -> None:
-    """F-P09, F-P10: one in ten missing, one in ten doubled."""
-    pulse, causes = PulseShape("pps1"), []
-    for k in range(200):
-        if k % 10 == 3:
-            continue
-        at = (100 + k) * NS
-        for twice in (0, 5_000) if k % 10 == 7 else (0,):
-            causes += pulse.on("assert", at + twice)
-        causes += pulse.on("clear", at + NS // 10)
-    assert causes == []
-    assert pulse.period_ns == NS
-
-
-@pytest.mark.parametrize(("delay_ms", "edge"), [(400, "assert"), (900, "clear"), (150, None), (650, None), (-100, "clear")])
-def test_the_edge_of_an_even_pulse_by_the_sentences_delay(delay_ms: float, edge: str | None) -> None:
-    assert edge_by_delay(delay_ms) == edge
-
-
 # ---- what the receiver said meanwhile ------------------------------------------------------------------------------------------
 
 
@@ -174,3 +113,20 @@ def test_the_listener_counts_since_the_last_pulse_and_keeps_the_last_word_on_the
     assert heard.seen() == ReceiverSeen(0, 0, False)
     heard(Epoch(at, at, noon, True, "RMC", fix=True))
     assert heard.seen() == ReceiverSeen(0, 1, True)
+
+
+@pytest.mark.parametrize(("after_ms", "told"), [(150, 150), (505, 505), (995, 995), (4, 4), (1040, 40)])
+def test_the_listener_knows_how_long_after_an_assert_edge_bursts_begin(after_ms: int, told: int) -> None:
+    heard, noon = ReceiverListener(), UtcTime.parse("2026-03-01T12:00:00Z")
+    for k in range(40):
+        heard(PpsEdge(RawNs(k * NS), UnixNs(0)))
+        heard(PpsEdge(RawNs(k * NS + NS // 2), UnixNs(0), "clear"))
+        assert k >= 16 or heard.after_assert() is None
+        begun = RawNs(k * NS + after_ms * 1_000_000 + (k % 5 - 2) * 3_000_000)
+        for sentence in ("RMC", "ZDA"):  # a burst counts once
+            heard(Epoch(begun, begun, noon, True, sentence, fix=True))
+    middle, spread = heard.after_assert() or (0.0, 0.0)
+    assert abs((middle - told + 500) % 1000 - 500) <= 3
+    assert 2 < spread < 6
+    heard(DeviceLost(RawNs(0), "serial", "unplugged"))
+    assert heard.after_assert() is None

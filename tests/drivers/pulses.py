@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ports import Virtual
 
-from gpstime.drivers.pps_kernel import KernelPulse, PpsKernel, kernel_pulses
+from gpstime.drivers.pps_kernel import PpsKernel
+from gpstime.drivers.pps_sysfs import KernelPulse, kernel_pulses
 from gpstime.ports import Together
 from gpstime.sim.fake_pps import FakePps, StampedEdge
 from gpstime.times import NS, RawNs, UnixNs

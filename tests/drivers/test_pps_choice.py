@@ -22,6 +22,7 @@ class Machine(Kernel):
 
     def __init__(self, root: Path, **rpi: Any) -> None:
         super().__init__(root)
+        self.root = root
         self.gpiod = FakeGpiod(self.fake.dev, self.clock)
         self.chip = self.gpiod.add("gpiochip0", "pinctrl-bcm2711")
         self.load_gpiod: Any = lambda: self.gpiod
@@ -31,7 +32,7 @@ class Machine(Kernel):
     def pulse(self, **wanted: Any) -> Chosen:
         fake = self.fake
         fake.refresh()
-        doors = Doors(fake.sysfs, fake.dev, fake.open, fake.ioctl, lambda: self.load_gpiod(), lambda: self.load_rpi())
+        doors = Doors(fake.sysfs, fake.dev, fake.open, fake.ioctl, lambda: self.load_gpiod(), lambda: self.load_rpi(), self.root)
         return open_pulse(Wanted(**wanted), self.clock, fake, doors)
 
 
@@ -246,6 +247,71 @@ def test_silence_of_the_wrong_device(pi: Machine) -> None:
     pi.fake.add("pps@12.-1")
     pi.fake.add("pps@4.-1", train(pi.clock, 60))
     assert "pps1 = pps@4.-1 (GPIO4) ticks: name that one" in listen(pi, pi.pulse(device="pps@12"), 10)
+
+
+def test_silence_with_a_stale_option_in_the_command_line(pi: Machine) -> None:
+    """P10: it is named as it stands there; control: without it the same silence is the wiring."""
+    boot = pi.root / "boot/firmware"
+    boot.mkdir(parents=True)
+    (boot / "config.txt").write_text("dtoverlay=pps-gpio,gpiopin=18\n")
+    (boot / "cmdline.txt").write_text("console=tty1 bcm2708.pps_gpio_pin=18 rootwait\n")
+    pi.fake.add("pps@12.-1")
+    pps = pi.pulse()
+    pps.receiver = lambda: ReceiverSeen(9000, 90, True, 9)
+    assert "cmdline.txt still has bcm2708.pps_gpio_pin=18, which takes the pulse away" in listen(pi, pps, 10)
+    (boot / "cmdline.txt").write_text("console=tty1 rootwait\n")
+    again = pi.pulse()
+    again.receiver = pps.receiver
+    assert "Look at the wire" in listen(pi, again, 10)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("dtparam=audio=on\n", "there is no receiver's pulse device: put dtoverlay=pps-gpio,gpiopin=18 into config.txt"),
+        ("dtoverlay=pps-gpio,gpiopin=18\n", "dtoverlay=pps-gpio,gpiopin=18 is in config.txt and no pulse device came of it"),
+        ("[pi5]\ndtoverlay=pps-gpio,gpiopin=18\n", "there is no receiver's pulse device"),  # not for this board
+    ],
+)
+def test_no_device_and_what_the_boot_files_say_of_it(pi: Machine, config: str, told: str) -> None:
+    (pi.root / "proc/device-tree").mkdir(parents=True)
+    (pi.root / "proc/device-tree/model").write_text("Raspberry Pi 4 Model B Rev 1.4\0")
+    (pi.root / "boot/firmware").mkdir(parents=True)
+    (pi.root / "boot/firmware/config.txt").write_text(config)
+    pi.load_gpiod, pi.load_rpi = missing("gpiod"), missing("RPi.GPIO")
+    with pytest.raises(DeviceMissing) as refused:
+        pi.pulse()
+    assert str(refused.value).startswith(f"no pulse: {told}")
+    pi.load_gpiod = lambda: pi.gpiod
+    assert ("no pulse device came of it" in pi.pulse().said[0]) == config.startswith("dtoverlay")
+
+
+def test_no_device_and_the_pin_is_held(pi: Machine) -> None:
+    pi.chip.lines[18].consumer = "onewire@12"
+    pi.load_rpi = missing("RPi.GPIO")
+    with pytest.raises(DeviceMissing, match=r"no pulse: GPIO18 is held by onewire@12: free it, or wire the pulse to another pin"):
+        pi.pulse()
+
+
+def test_rpi_gpio_is_never_told_that_its_pin_is_held_so_it_is_looked_for(pi: Machine) -> None:
+    """P11: silence; control: the same silence on a free pin."""
+    pps = pi.pulse(backend="rpi-gpio")
+    pps.receiver = lambda: ReceiverSeen(9000, 90, True, 9)
+    pi.chip.lines[18].consumer = "onewire@12"
+    assert "GPIO18 is held by onewire@12, so nothing else hears it" in silence(pi, pps)
+    pi.chip.lines[18].consumer = ""
+    again = pi.pulse(backend="rpi-gpio")
+    again.receiver = pps.receiver
+    assert "Look at the wire" in silence(pi, again)
+
+
+def silence(pi: Machine, pps: Chosen) -> str:
+    """What is said in half a minute in which nothing comes (rpi-gpio waits on no clock of ours)."""
+    pps.notes()
+    for _ in range(30):
+        pi.clock.at += NS
+        assert pps.wait(0) is None
+    return " | ".join(pps.notes())
 
 
 def test_a_pulse_that_stops_with_the_fix_and_comes_back(pi: Machine) -> None:

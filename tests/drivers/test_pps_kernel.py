@@ -13,7 +13,8 @@ import pytest
 from pulses import APART, Kernel, stamped, train
 
 from gpstime.drivers import pps_kernel
-from gpstime.drivers.pps_kernel import KernelPulse, PpsKernel, named, ticking
+from gpstime.drivers.pps_kernel import PpsKernel
+from gpstime.drivers.pps_sysfs import KernelPulse, named, ticking
 from gpstime.errors import DeviceError, DeviceForbidden, DeviceMissing
 from gpstime.sim import fake_pps
 from gpstime.times import NS, RawNs
