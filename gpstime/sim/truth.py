@@ -62,6 +62,11 @@ class Truth:
     def last(self) -> TruePulse | None:
         return self._pulse(len(self._at) - 1) if self._at else None
 
+    @property
+    def seconds(self) -> int:
+        """True seconds prepared so far: `x_ns` knows those before."""
+        return len(self._x)
+
     def pulses(self) -> list[TruePulse]:
         """All pulses that count seconds, in order."""
         return [self._pulse(i) for i in range(len(self._at))]

@@ -78,6 +78,11 @@ class SimWorld:
         }
 
     @property
+    def raw_start(self) -> RawNs:
+        """The raw clock at the start of the run, before its counter's grain."""
+        return self._raw0
+
+    @property
     def now(self) -> RawNs:
         """The virtual clock: the raw clock at the last event."""
         return self._raw

@@ -1,0 +1,222 @@
+"""A simulated board with a simulated clock chip on a simulated bus, for `gpstime rtc ... --world sim`: the real driver runs on it.
+
+One true-time axis: the pulses are those of `SimWorld`, the chip ticks in its true time, and the raw clock of both is its crystal.
+With a state folder the chip goes on from one command to the next, as its battery would have it: its time, its trim register,
+whether it is trusted, and the crystals of chip and board.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gpstime.app.board import scenario_from
+from gpstime.app.rtc_bench import whole_minutes, with_starts
+from gpstime.app.rtc_second import TrueSecond, verified_second
+from gpstime.app.rtc_starts import Beside
+from gpstime.app.run import run
+from gpstime.core.engine import Engine
+from gpstime.core.rtc_edge import EdgeSearch
+from gpstime.drivers.rtc import chip_named, open_rtc
+from gpstime.errors import DeviceError, UsageError
+from gpstime.model import Adjustment, Applied, Event
+from gpstime.sim.chips import chip
+from gpstime.sim.fake_i2c import FakeI2cBus
+from gpstime.sim.oscillator import static_ppm
+from gpstime.sim.scenario import LEAPS, START
+from gpstime.sim.world import SimWorld
+from gpstime.store.rtc_history import History
+from gpstime.times import NS, RawNs, UnixNs, UtcTime
+
+LONGEST_S = 40 * 86_400
+BETWEEN_S = 60
+"""True time that passes between two commands."""
+CHIP_PPM = 0.5
+"""A simulated chip's own error where --rtc-ppm does not say it."""
+
+
+class WorldTime:
+    """The raw clock of a simulated board and its true time (ns since the start of the run): fits `BusTime` and `ports.Timebase`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world, self._raw = world, world.raw_start
+
+    def now(self) -> RawNs:
+        return self._raw
+
+    def sleep(self, seconds: float) -> None:
+        self.run_to(self._raw + round(seconds * NS))
+
+    def run_to(self, raw: int) -> None:
+        self._raw = RawNs(max(self._raw, raw))
+
+    def true_ns(self, raw: int) -> int:
+        """Along the crystal's phase, second by second; beyond what was simulated so far by the last second's slope."""
+        truth, since = self._world.truth, raw - self._world.raw_start
+        last = truth.seconds - 1
+        if last < 1:
+            return since
+        k = min(max(since // NS, 0), last)
+        while k > 0 and k * NS + truth.x_ns(k) > since:
+            k -= 1
+        while k < last and (k + 1) * NS + truth.x_ns(k + 1) <= since:
+            k += 1
+        a = min(k, last - 1)
+        slope = 1 + (truth.x_ns(a + 1) - truth.x_ns(a)) * 1e-9
+        return k * NS + round((since - k * NS - truth.x_ns(k)) / slope)
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What goes on from one command to the next."""
+
+    runs: int
+    true_unix: int
+    shown_unix: int | None
+    trim: int | None
+    chip_ppm: float
+    board_ppm: float
+
+
+class _Resumed:
+    """The one world of a command, looked at again and again: each time its events go on."""
+
+    def __init__(self, events: Iterator[Event], world: SimWorld) -> None:
+        self._events, self._world = events, world
+
+    def events(self) -> Iterator[Event]:
+        return (event for event in self._events)  # the iterator itself would be ended by whoever stops looking
+
+    def adjust(self, adjustment: Adjustment) -> Applied:
+        return self._world.adjust(adjustment)
+
+    def close(self) -> None:
+        """The board goes on."""
+
+
+class SimBench:
+    """Fits `rtc_bench.Bench`. `fake` is the chip itself, for tests, which may also break it before they use it."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.name = chip_named(args.chip or "ds3231")
+        self._file = None if args.state is None else Path(args.state) / f"sim-{self.name}.json"
+        kept = self._kept()
+        scenario = replace(scenario_from(args), rtc=None, duration_s=LONGEST_S)
+        board_ppm = kept.board_ppm if kept and args.ppm is None else static_ppm(scenario.oscillator, scenario.seed)
+        self._ppm = args.rtc_ppm if args.rtc_ppm is not None else kept.chip_ppm if kept else CHIP_PPM
+        self._runs, self._board_ppm = (kept.runs if kept else 0), board_ppm
+        start = scenario.start or START
+        if kept:
+            start = UtcTime.from_unix((kept.true_unix // NS + BETWEEN_S) * NS)
+        scenario = replace(
+            scenario,
+            start=start,
+            seed=scenario.seed + self._runs,
+            oscillator=replace(scenario.oscillator, ppm=board_ppm),
+        )
+        self.world = SimWorld(scenario.checked())
+        self.time = WorldTime(self.world)
+        self._start = start
+        self._events = iter(self.world.events())
+        offset = round(args.rtc_offset * NS)
+        begins = kept.true_unix - start.unix if kept else -NS
+        shown: int | None = start.unix + begins + offset
+        if kept:
+            shown = kept.shown_unix if kept.shown_unix is None else kept.shown_unix + offset
+        elif args.rtc_untrusted:
+            shown = None
+        self.fake = chip(
+            self.name,
+            ppm=self._ppm,
+            start=None if shown is None else UtcTime.from_unix(shown),
+            begin_ns=begins,
+            seed=scenario.seed,
+        )
+        self.bus = FakeI2cBus(self.time, {self.fake.address: self.fake}, seed=scenario.seed)
+        self.chip = open_rtc(self.name, self.bus, time=self.time, baud_hz=self.bus.baud)
+        if kept and kept.trim is not None and self.chip.read_trim() != kept.trim:
+            self.chip.write_trim(kept.trim)
+        self.history = History(args.state, f"sim-{self.name}")
+        self.about = (
+            f"SIMULATED: a made-up {self.name} that gains {self._ppm:g} ppm by itself, on a made-up board; no device was touched."
+        )
+
+    # ---- what the commands ask ---------------------------------------------------------------------------------------------------
+
+    def second(self) -> TrueSecond:
+        self._catch_up()
+        found = verified_second(_Resumed(self._events, self.world), LEAPS, source="simulated GPS")
+        self.time.run_to(self.world.now)
+        return found
+
+    def follow(self, lasts_s: float) -> Beside:
+        self._catch_up()
+        beside, until = Beside(), self.time.now() + round(lasts_s * NS)
+        search = EdgeSearch(whole_minutes=whole_minutes(self.chip.trim_spec))
+
+        def limited() -> Iterator[Event]:
+            for event in self._events:
+                yield event
+                if event.at >= until:
+                    return
+
+        events = with_starts(limited(), self.chip, self.time, search)
+        run(_Resumed(events, self.world), Engine(LEAPS), [beside])
+        self.time.run_to(self.world.now)
+        return beside
+
+    def _catch_up(self) -> None:
+        """The board lived on while the chip was talked to."""
+        for event in self._events:
+            if event.at >= self.time.now():
+                return
+
+    def clock(self) -> tuple[RawNs, UnixNs, int]:
+        now = self.time.now()
+        return now, self.world.clock.shown(now), 100
+
+    def set_clock(self, unix: UnixNs, at: RawNs) -> None:
+        """The simulated board's own clock; this machine's is out of reach here."""
+        self.world.clock.step(unix - self.world.clock.shown(at))
+
+    def not_before(self) -> UtcTime | None:
+        return None
+
+    @property
+    def true_unix(self) -> int:
+        """For tests and for the file: what time it is."""
+        return self._start.unix + self.time.true_ns(self.time.now())
+
+    # ---- from one command to the next --------------------------------------------------------------------------------------------
+
+    def _kept(self) -> _Kept | None:
+        if self._file is None or not self._file.exists():
+            return None
+        try:
+            found: dict[str, Any] = json.loads(self._file.read_text())
+            return _Kept(**found)
+        except (OSError, ValueError, TypeError) as e:
+            raise UsageError(f"{self._file}: this is no simulated chip ({e}): remove it, or name another --state") from None
+
+    def close(self) -> None:
+        """Keep the chip for the next command."""
+        if self._file is None:
+            return
+        trim = None if self.chip.trim_spec is None else self.chip.read_trim()
+        now = self.true_unix
+        truth = self.fake.truth_at(self.time.true_ns(self.time.now()))
+        shown = truth.shows.unix if truth.shows is not None and truth.trusted else None
+        kept = _Kept(self._runs + 1, now, shown, trim, self._ppm, self._board_ppm)
+        body = json.dumps({name: getattr(kept, name) for name in _Kept.__slots__})
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            part = self._file.with_suffix(".part")
+            part.write_text(body + "\n")
+            os.replace(part, self._file)
+        except OSError as e:
+            raise DeviceError(f"{self._file}: can't be written ({e.strerror or e}): name another folder with --state") from None
