@@ -25,7 +25,7 @@ class Opened:
 LIVE = "live"
 
 
-def _live(sentences_from: str | None) -> Opened:
+def _live(sentences_from: str | None, configuration: str | None) -> Opened:
     """This machine's own pulse and receiver, as the service's configuration says, unless `sentences_from` says otherwise.
 
     DeviceError if there is no pulse, and why.
@@ -40,7 +40,7 @@ def _live(sentences_from: str | None) -> Opened:
     from gpstime.drivers.timebase import MachineTime
 
     time = LiveTime(MachineTime())
-    config = replace(load(None), record=Record(folder=""))
+    config = replace(load(configuration), record=Record(folder=""))
     if sentences_from is not None:
         config = replace(config, receiver=replace(config.receiver, source=sentences_from))
     fitted = fit(config, time)
@@ -60,6 +60,6 @@ def open_world(name: str, args: argparse.Namespace) -> Opened:
         # the same bound as when its capture is replayed, so that both give the same answer
         return Opened(simulated, lower_bound(simulated.head), True)
     if name == LIVE:
-        return _live(args.source)
+        return _live(args.source, args.config)
     world = RecordedWorld(sys.stdin.buffer, "stdin") if name == "-" else RecordedWorld(name)
     return Opened(world, world.not_before, False)

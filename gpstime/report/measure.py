@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("serial", "gpsd", "none"),
         help="where this machine's sentences come from: the port, a gpsd that owns it, or nowhere (default: the configuration's)",
     )
+    parser.add_argument("--config", metavar="FILE", help="this machine's devices (default: /etc/gpstime.toml, if there)")
     parser.add_argument("--noise", choices=("auto", "white"), default="auto", help="white: the crystal is declared not to wander")
     parser.add_argument("--json", action="store_true", help="one JSON object for each world, and nothing else on stdout")
     add_board_arguments(parser.add_argument_group("the simulated board (--world sim)"))
