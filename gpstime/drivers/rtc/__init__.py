@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from gpstime.drivers.rtc.chip import NO_TIME, Decoded, RtcChip, RtcStatus, SecondsPoll
+from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.open import chip_named, open_rtc
+from gpstime.drivers.rtc.told import NO_TIME, Decoded, RtcStatus, SecondsPoll
 from gpstime.drivers.rtc.wire import State, Written
 
 __all__ = ["NO_TIME", "Decoded", "RtcChip", "RtcStatus", "SecondsPoll", "State", "Written", "chip_named", "open_rtc"]

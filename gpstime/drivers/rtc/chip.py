@@ -7,64 +7,20 @@ after the chip was seen to have taken the time, and never otherwise (P15). The w
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
-from gpstime.drivers.rtc.calendar import Layout, decode, encode, second_of
+from gpstime.drivers.rtc.calendar import Layout, encode, second_of
+from gpstime.drivers.rtc.told import NO_TIME, Decoded, Registers, RtcStatus, SecondsPoll
 from gpstime.drivers.rtc.wire import State, Transfer, Wire, Written
-from gpstime.errors import RtcRefused
+from gpstime.errors import RtcRefused, RtcUnavailable
 from gpstime.model import RtcReading
 from gpstime.times import NS, RawNs, UtcTime
 
-NO_TIME = UtcTime(0, 0)
-"""What a reading shows where the registers hold no time; it is never `trusted`."""
 STALLED_NS = 20_000_000
 """A block read that took longer says too little about its instant, so it is done again (the kernel was busy, or the bus stood)."""
-
-Registers = dict[int, int]
-
-
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What a chip's registers say. `utc` is None where they hold no time; `doubt` is why it is not to be trusted, "" if it is."""
-
-    utc: UtcTime | None
-    doubt: str
-    temperature_c: float | None = None
-    aging: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SecondsPoll:
-    """The seconds register showed `second` (None: no number) somewhere between `before` and `after`."""
-
-    before: RawNs
-    after: RawNs
-    second: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class RtcStatus:
-    """A chip's own word about itself; None where it has none. `square_wave` is what comes out of its clock output, in words."""
-
-    chip: str
-    address: int
-    shown: UtcTime | None
-    doubt: str
-    power_lost: bool | None = None
-    oscillator_enabled: bool | None = None
-    backup: str | None = None
-    battery_low: bool | None = None
-    trim: int | None = None
-    square_wave: str | None = None
-    temperature_c: float | None = None
-    notes: tuple[str, ...] = ()
-    registers: Registers = field(default_factory=dict)
-
-    @property
-    def trusted(self) -> bool:
-        return not self.doubt
+_NO_TRIM = "has no trim register: its error can only be known and taken off"
+_NO_STOP = "has no bit that holds its divider: writing the seconds resets it"
 
 
 class RtcChip(ABC):
@@ -76,8 +32,6 @@ class RtcChip(ABC):
     block: ClassVar[tuple[int, int]]
     """First register and number of those that a reading takes, in one transfer."""
     resolution_ns: ClassVar[int] = NS
-    latches: ClassVar[bool] = True
-    """Whether the registers stand still for the time of a transfer."""
     divider_resets: ClassVar[bool] = True
     """Whether writing the seconds starts a new second; else `stop` and `release` do."""
     first_tick_s: ClassVar[float] = 1.0
@@ -99,10 +53,10 @@ class RtcChip(ABC):
 
     @property
     def trim_spec(self) -> TrimSpec | None:
-        """What its trim register does; None where it has none."""
+        """What its trim register does; None where it has none. May have to look at the chip."""
         return None
 
-    # ---- what a family says about itself: pure ----
+    # ---- what a family says about itself ----
 
     @abstractmethod
     def decode(self, registers: Registers) -> Decoded:
@@ -110,26 +64,21 @@ class RtcChip(ABC):
 
     @abstractmethod
     def describe(self, registers: Registers) -> RtcStatus:
-        """The whole state from `_all_registers`. Never raises."""
+        """The whole state, from `_all_registers`. Never raises."""
 
     # ---- reading ----
 
     def read(self) -> RtcReading:
-        """One block read. `at` is the middle of the time in which it showed that, `err_ns` half of its width."""
+        """One block read. `at` is the middle of the time in which it showed that, `err_ns` half of its width.
+
+        Registers that hold no time show `NO_TIME`, not trusted: `doubt` says what is wrong with them.
+        """
         got = self._settled()
-        decoded = self.decode(got.registers)
-        self.doubt = decoded.doubt
-        return RtcReading(
-            RawNs((got.before + got.after) // 2),
-            decoded.utc or NO_TIME,
-            self.resolution_ns,
-            (got.after - got.before + 1) // 2,
-            False,
-            not decoded.doubt,
-            decoded.temperature_c,
-            decoded.aging,
-            self.name,
-        )
+        told = self.decode(got.registers)
+        self.doubt = told.doubt
+        at, err_ns = RawNs((got.before + got.after) // 2), (got.after - got.before + 1) // 2
+        shown, trusted = told.utc or NO_TIME, not told.doubt
+        return RtcReading(at, shown, self.resolution_ns, err_ns, False, trusted, told.temperature_c, told.aging, self.name)
 
     def poll_seconds(self) -> SecondsPoll:
         """The seconds register alone, in the cheapest transfer: for finding the second's edge."""
@@ -152,6 +101,7 @@ class RtcChip(ABC):
         return min(tries, key=lambda got: got.after - got.before)
 
     def _untorn(self) -> Transfer:
+        """These registers stand still for the time of a transfer."""
         return self.wire.read(*self.block)
 
     def _all_registers(self) -> Registers:
@@ -170,57 +120,59 @@ class RtcChip(ABC):
         is written, and counts from `release` on.  UsageError for a time that it can't show, RtcRefused if it did not take it.
         """
         fields = encode(self.layout, second)
-        mine = not self.divider_resets and not self._stopped
-        if mine:
-            self.stop()
-        self._prepare_write()
-        written = self.wire.write(self.layout.seconds, self._finish_fields(fields))
-        if mine:
-            written = self.release()
+        if self.divider_resets or self._stopped:
+            written = self._write_fields(fields)
+        else:
+            try:
+                self.stop()
+                self._write_fields(fields)
+            finally:  # also after an error: a clock that stands still is worse than one that was not set
+                written = self._let_go()
         self._check_taken(second, written)
         self._clear_power_lost()
         return written
 
     def stop(self) -> None:
         """Hold the divider at its start. RtcRefused where a write of the seconds does that instead."""
-        raise RtcRefused(f"{self.name} has no stop bit that resets its divider: writing the seconds does that.")
+        raise RtcRefused(f"{self.name} {_NO_STOP}.")
 
     def release(self) -> Written:
         """Let it count; the first second ends `first_tick_s` later."""
-        raise RtcRefused(f"{self.name} has no stop bit that resets its divider: writing the seconds does that.")
+        raise RtcRefused(f"{self.name} {_NO_STOP}.")
 
     def write_trim(self, value: int) -> None:
         """Write the trim register, start a conversion where one is needed, and see that the chip took it."""
-        raise RtcRefused(f"{self.name} has no trim register: its error can only be known and taken off.")
+        raise RtcRefused(f"{self.name} {_NO_TRIM}.")
 
+    @abstractmethod
     def square_wave(self, on: bool) -> None:
         """Put 1 Hz on its clock output, or switch that off."""
-        raise RtcRefused(f"{self.name} gives no 1 Hz.")
 
     def close(self) -> None:
         self.wire.close()
 
-    def _prepare_write(self) -> None:
-        """Whatever the chip needs before its time registers are written."""
-        return
+    def _let_go(self) -> Written:
+        try:
+            return self.release()
+        except RtcUnavailable as error:
+            raise RtcUnavailable(f"{error} It may be held still and not count: set it again.", error.errno) from error
 
-    def _finish_fields(self, fields: list[int]) -> list[int]:
-        """The seven bytes with the bits that stand among the time in some chips."""
-        return fields
+    def _write_fields(self, fields: list[int]) -> Written:
+        """The one block write."""
+        return self.wire.write(self.layout.seconds, fields)
 
     def _clear_power_lost(self) -> None:
-        """Called after the time was seen to be taken."""
+        """Called after the time was seen to be taken; a chip whose flag stands among the seconds has lost it by then."""
         return
 
     def _check_taken(self, second: UtcTime, written: Written) -> None:
         """RtcRefused unless it shows what was written, plus what passed since."""
         got = self._settled()
-        told = decode(self.layout, got.registers, twelve=False)
-        if isinstance(told, str):
-            raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it says {told}.")
-        passed_ns = told.unix - second.unix
-        if not -NS < passed_ns <= got.after - written.before + NS:
-            raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it shows {told.iso()}.")
+        told = self.decode(got.registers)
+        if told.utc is None:
+            raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: {told.doubt}.")
+        if not 0 <= told.utc.unix - second.unix <= got.after - written.before + NS:
+            raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it shows {told.utc.iso()}.")
 
     def _update(self, register: int, clear: int, put: int) -> None:
         """Change some bits of a register; nothing is written where they are so already."""
@@ -228,19 +180,33 @@ class RtcChip(ABC):
         if (new := old & ~clear | put) != old:
             self.wire.write(register, [new])
 
-    def _check_trim(self, value: int) -> TrimSpec:
+    def _check_trim(self, value: int) -> None:
         spec = self.trim_spec
         if spec is None:
-            raise RtcRefused(f"{self.name} has no trim register: its error can only be known and taken off.")
+            raise RtcRefused(f"{self.name} {_NO_TRIM}.")
         if not spec.lo <= value <= spec.hi:
             raise RtcRefused(f"{self.name}: its trim register holds {spec.lo} to {spec.hi}, not {value}.")
-        return spec
 
     def _check_trim_taken(self, value: int) -> None:
         if (got := self.read_trim()) != value:
             raise RtcRefused(f"{self.wire.where} did not take {value} in its trim register: it holds {got}.")
 
 
-def signed(value: int, bits: int) -> int:
-    """Two's complement."""
-    return value - (1 << bits) if value & (1 << (bits - 1)) else value
+class StoppableChip(RtcChip):
+    """A chip whose divider is held by a bit of a control register. `stop_bit`: (register, bit)."""
+
+    divider_resets: ClassVar[bool] = False
+    stop_bit: ClassVar[tuple[int, int]]
+
+    def stop(self) -> None:
+        register, bit = self.stop_bit
+        self._update(register, 0, bit)
+        self._stopped = True
+
+    def release(self) -> Written:
+        register, bit = self.stop_bit
+        # read first, so that the write alone is what is timed
+        running = self.wire.read_byte(register)[register] & ~bit
+        written = self.wire.write(register, [running])
+        self._stopped = False
+        return written

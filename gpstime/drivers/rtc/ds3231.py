@@ -1,9 +1,9 @@
 """DS3231, DS3231M and DS3232: temperature-compensated, with an aging offset.
 
-Datasheets: DS3231 (19-5170 Rev 10), DS3231M (19-5312) and DS3232 (19-5337): register map; Special Purpose Registers; Aging Offset.
-The time is latched at each START. The aging offset acts when the temperature is converted: every 64 s on a DS3231 or DS3232, every
-second on a DS3231M, or when CONV (bit 5 of the control register, not 6) asks for it. Writing the seconds resets the countdown
-chain. See firmware_notes/rtc/ds3231.md.
+Datasheets: DS3231, DS3231M and DS3232, at Analog Devices: figure 1 (registers), Clock and Calendar, Aging Offset. The time is
+latched at each START. Writing the seconds resets the countdown chain. The aging offset acts when the temperature is converted:
+every 64 s on a DS3231 or DS3232, every second on a DS3231M, or when CONV (bit 5 of the control register, not 6) asks for it. See
+firmware_notes/rtc/ds3231.md.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.chip import Decoded, Registers, RtcChip, RtcStatus, signed
+from gpstime.drivers.rtc.chip import RtcChip
+from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus, signed
 from gpstime.errors import RtcRefused
 from gpstime.times import NS
 
 SECONDS, MONTH, CONTROL, STATUS, AGING, TEMPERATURE = 0x00, 0x05, 0x0E, 0x0F, 0x10, 0x11
 CENTURY = 0x80
-EOSC, BBSQW, CONV, RS, INTCN = 0x80, 0x40, 0x20, 0x18, 0x04
-OSF, EN32KHZ, BSY, ALARM_FLAGS = 0x80, 0x08, 0x04, 0x03
+EOSC, CONV, RS, INTCN = 0x80, 0x20, 0x18, 0x04
+OSF, BSY = 0x80, 0x04
 _RATES = ("1 Hz", "1.024 kHz", "4.096 kHz", "8.192 kHz")
 
 _SPEC = TrimSpec(
@@ -30,7 +31,7 @@ _SPEC = TrimSpec(
     acts="continuous",
     cycle_s=1,
     settles_s=64,
-    source="DS3231 datasheet 19-5170, Aging Offset (10h): a positive value adds capacitance and slows it, 0.1 ppm typical at 25 C",
+    source="DS3231 datasheet, Aging Offset (10h): a positive value adds capacitance and slows it, 0.1 ppm typical at 25 C",
     step_error=0.3,
 )
 _SPEC_M = TrimSpec(
@@ -41,8 +42,8 @@ _SPEC_M = TrimSpec(
     acts="continuous",
     cycle_s=1,
     settles_s=1,
-    source="DS3231M datasheet 19-5312, Aging Offset (10h): each step about 0.12 ppm, a positive value slows it",
-    step_error=0.3,
+    source="DS3231M datasheet, Aging Offset (10h): a step is about 0.12 ppm, a positive value slows it",
+    step_error=0.1,
 )
 CONVERSION_S, POLL_S = 1.0, 0.02
 """A conversion takes 125 ms typically and 200 ms at most."""
@@ -116,7 +117,4 @@ class Ds3231(RtcChip):
     def _clear_power_lost(self) -> None:
         """And see to it that it goes on counting without mains: a set that ends with the mains is none."""
         self._update(CONTROL, EOSC, 0)
-        status = self.wire.read_byte(STATUS)[STATUS]
-        if status & OSF:
-            # the alarm flags stay as they are where 1 is written: one that rises just now is not lost
-            self.wire.write(STATUS, [status & ~OSF | ALARM_FLAGS])
+        self._update(STATUS, OSF, 0)

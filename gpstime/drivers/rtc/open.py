@@ -7,16 +7,35 @@ import re
 from pathlib import Path
 
 from gpstime.drivers.rtc.chip import RtcChip
+from gpstime.drivers.rtc.ds1307 import Ds1307
 from gpstime.drivers.rtc.ds3231 import Ds3231
+from gpstime.drivers.rtc.mcp7940n import Mcp7940n
+from gpstime.drivers.rtc.pcf8523 import Pcf8523
+from gpstime.drivers.rtc.pcf8563 import Pcf8563
+from gpstime.drivers.rtc.pcf85063a import Pcf85063a
+from gpstime.drivers.rtc.rv3028 import Rv3028
+from gpstime.drivers.rtc.rv8803 import Rv8803
 from gpstime.drivers.rtc.wire import Wire
 from gpstime.drivers.sysfs import text
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceError, DeviceForbidden, DeviceMissing, UsageError
 from gpstime.ports import I2cBus, Timebase
 
-FAMILIES: dict[str, type[RtcChip]] = {"ds3231": Ds3231, "ds3231m": Ds3231, "ds3232": Ds3231}
+FAMILIES: dict[str, type[RtcChip]] = {
+    "ds3231": Ds3231,
+    "ds3231m": Ds3231,
+    "ds3232": Ds3231,
+    "ds1307": Ds1307,
+    "ds1338": Ds1307,
+    "pcf8523": Pcf8523,
+    "pcf8563": Pcf8563,
+    "pcf85063a": Pcf85063a,
+    "rv3028": Rv3028,
+    "rv8803": Rv8803,
+    "mcp7940n": Mcp7940n,
+}
 """The chips by name, each with the family whose registers it has."""
-_ALIASES = {"ds3231sn": "ds3231", "ds3231mz": "ds3231m", "ds3232m": "ds3231m"}
+_ALIASES = {"ds3231sn": "ds3231", "ds3231mz": "ds3231m", "pcf85063": "pcf85063a", "mcp7940": "mcp7940n", "mcp79410": "mcp7940n"}
 
 
 def chip_named(name: str) -> str:
