@@ -14,7 +14,7 @@ from gpstime.errors import GpstimeError, UsageError
 from gpstime.model import Event
 from gpstime.store.record import Record
 from gpstime.store.recorded import RecordedWorld
-from gpstime.store.writer import State
+from gpstime.store.trouble import State
 from gpstime.times import LeapTable
 
 

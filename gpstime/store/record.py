@@ -16,7 +16,8 @@ from gpstime.model import Epoch, Event, Finding, Heard, LabelChange, Offset, Rej
 from gpstime.store.batches import pack
 from gpstime.store.capture import Mark, encode, encode_mark
 from gpstime.store.digest import THINKING, Digest
-from gpstime.store.writer import KEEP_FREE, State, Writer
+from gpstime.store.trouble import State
+from gpstime.store.writer import KEEP_FREE, Writer
 from gpstime.times import NS, RawNs, UtcTime
 
 COMMIT_S = 60.0

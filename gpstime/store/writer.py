@@ -7,7 +7,6 @@ Nothing here raises into a run. A batch that the disk does not take waits in mem
 from __future__ import annotations
 
 import contextlib
-import enum
 import errno
 import os
 from collections import deque
@@ -16,33 +15,14 @@ from pathlib import Path
 
 from gpstime.store.batches import ends_whole, pack
 from gpstime.store.capture import encode_head
-from gpstime.store.shelf import Appender, Busy, Segment, lock, segments
+from gpstime.store.shelf import Appender, Segment, lock, segments
+from gpstime.store.trouble import State, sentence, state_of
 
 KEEP_FREE = 32 << 20
 """bytes of the disk that a record leaves to others: a full root file system stops more than a record"""
 SEGMENT = 4 << 20
 BACKLOG = 4 << 20
 """bytes that may wait for a disk that takes nothing: a day or two of batches"""
-
-
-class State(enum.Enum):
-    """Whether the record is being written."""
-
-    OK = "ok"
-    FULL = "full"
-    READ_ONLY = "read-only"
-    FORBIDDEN = "forbidden"
-    BUSY = "busy"
-    FAILING = "failing"
-
-
-_STATES = {
-    errno.ENOSPC: State.FULL,
-    errno.EDQUOT: State.FULL,
-    errno.EROFS: State.READ_ONLY,
-    errno.EACCES: State.FORBIDDEN,
-    errno.EPERM: State.FORBIDDEN,
-}
 
 
 class Writer:
@@ -87,20 +67,32 @@ class Writer:
         if kept is not None:
             self._waiting.append((kept, raw))
         try:
+            self._still_there()
             self._open()
             while self._waiting:
                 self._room()
                 self._write(*self._waiting[0])
                 self._waiting.popleft()
         except OSError as e:
-            self._trouble(e)
+            self._say(state_of(e), sentence(e, self._folder))
         else:
             self._say(State.OK, f"the record in {self._folder} is written again" if self.state is not State.OK else "")
         while sum(len(k) + len(r or b"") for k, r in self._waiting) > BACKLOG:
+            oldest = next((i for i, (_, r) in enumerate(self._waiting) if r), None)
+            if oldest is not None:  # raw bytes go before what is kept for good
+                self._waiting[oldest] = (self._waiting[oldest][0], None)
+                continue
             self._waiting.popleft()
             self.dropped += 1
 
     # ---- files -----------------------------------------------------------------------------------------------------------------
+
+    def _still_there(self) -> None:
+        """Begin anew, as a run of its own, where the files are gone or their folder is another one now."""
+        if self._kept is not None and not self._kept.there():
+            self._told(f"the record of run {self.run} was taken away from {self._folder}: it goes on there in new files")
+            self._let_go()
+            self.run, self._numbers = None, {False: 0, True: 0}
 
     def _open(self) -> None:
         if self._kept is not None:
@@ -136,17 +128,22 @@ class Writer:
         last = next((segment for segment in reversed(found) if not segment.raw), None)
         if last is None or not last.size:
             return
-        with open(last.path, "rb") as file:
-            file.seek(max(last.size - 16, 0))
-            if not ends_whole(file.read()):
-                self._told(
-                    f"the record of run {last.run} ends in the middle of a batch (the power was cut, or gpstime was killed): all "
-                    f"before it is whole, and this run starts a file of its own"
-                )
+        try:
+            with open(last.path, "rb") as file:
+                file.seek(max(last.size - 16, 0))
+                whole = ends_whole(file.read())
+        except OSError:  # another user's, or on a bad block: no reason not to write a file of our own
+            return
+        if not whole:
+            self._told(
+                f"the record of run {last.run} ends in the middle of a batch (the power was cut, or gpstime was killed): all "
+                f"before it is whole, and this run starts a file of its own"
+            )
 
     def _write(self, kept: bytes, raw: bytes | None) -> None:
         if raw is not None and self._ring:
             self._write_raw(raw)
+            self._waiting[0] = (kept, None)  # not twice, should the kept part have to wait
         assert self._kept is not None
         if self._kept.broken or self._kept.size > SEGMENT:
             assert self.run is not None
@@ -164,14 +161,14 @@ class Writer:
         """Into the ring, without waiting for the device: what matters is in the kept part, whose sync often takes this along."""
         assert self.run is not None
         with contextlib.suppress(OSError):  # the ring is a convenience; the kept part, which follows, finds the same trouble
+            while self._old and self.ring_size + len(raw) > self._ring:
+                self._forget()
             if self._raw is not None and (self._raw.broken or self._raw.size > max(min(SEGMENT, self._ring // 16), 1 << 12)):
                 self._end_raw()
             if self._raw is None:
                 self._raw = self._segment(self.run, raw=True)
             self._raw.append(raw, durable=False)
             self.written += len(raw)
-        while self._old and self.ring_size > self._ring:
-            self._forget()
 
     def _end_raw(self) -> None:
         if self._raw is not None and self.run is not None:
@@ -185,9 +182,9 @@ class Writer:
         """Remove the oldest segment of the ring; False if there is none."""
         if not self._old:
             return False
-        oldest = self._old.popleft()
         with contextlib.suppress(FileNotFoundError):
-            oldest.path.unlink()
+            self._old[0].path.unlink()
+        self._old.popleft()
         return True
 
     def _room(self) -> None:
@@ -199,18 +196,6 @@ class Writer:
             if not self._forget():
                 raise OSError(errno.ENOSPC, f"less than {self._keep_free >> 20} MB are free")
 
-    def _trouble(self, e: OSError) -> None:
-        state = State.BUSY if isinstance(e, Busy) else _STATES.get(e.errno or 0, State.FAILING)
-        place = self._folder
-        sentence = {
-            State.FULL: f"the disk of {place} is full ({e.strerror}): make room, or let record.folder be elsewhere",
-            State.READ_ONLY: f"the file system of {place} is read-only: mount it for writing, or let record.folder be elsewhere",
-            State.FORBIDDEN: f"user {os.getuid()} may not write to {place}: give it to that user, or choose another record.folder",
-            State.BUSY: f"{e}: end it, or let record.folder be elsewhere",
-            State.FAILING: f"can't write to {place}: {e.strerror or e}; the disk may be dying, look into dmesg",
-        }[state]
-        self._say(state, f"{sentence}; measuring goes on, and what is not written yet waits in memory")
-
     def _say(self, state: State, why: str) -> None:
         if state is not self.state:
             self._told(why)
@@ -218,10 +203,14 @@ class Writer:
 
     def close(self) -> None:
         """Let go of all files. What still waits is lost."""
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._end_raw()
         if self._kept is not None:
             self._kept.close()
             self._kept = None
         if self._lock is not None:
-            os.close(self._lock)
+            with contextlib.suppress(OSError):
+                os.close(self._lock)
             self._lock = None

@@ -25,7 +25,7 @@ from gpstime.store.ends import latest
 from gpstime.store.record import REJECTS, Record
 from gpstime.store.runs import RunWorld, runs
 from gpstime.store.shelf import segments
-from gpstime.store.writer import State
+from gpstime.store.trouble import State
 from gpstime.times import NS, RawNs, UnixNs, UtcTime
 
 SCENARIOS = {

@@ -15,7 +15,7 @@ from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.store.record import Record
 from gpstime.store.recorded import lower_bound
-from gpstime.store.writer import State
+from gpstime.store.trouble import State
 
 _SPEC = importlib.util.spec_from_file_location("bench_card", Path(__file__).parent.parent / "bench" / "bench_card.py")
 assert _SPEC is not None
