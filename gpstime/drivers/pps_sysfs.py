@@ -33,7 +33,8 @@ class KernelPulse:
     def kind(self) -> Kind:
         """By the name that the device's driver gave it: pps@12.-1 (overlay), ptp0 (network clock), ttyUSB0 (line discipline)."""
         name = self.name.lower()
-        if name.startswith(("pps@", "pps-gpio", "pps_gpio")):
+        # pps-gpio names a pulse after its node in the device tree, whatever that is, and a number that is always -1 for such nodes
+        if name.startswith(("pps@", "pps-gpio", "pps_gpio")) or name.endswith(".-1"):
             return "gpio"
         if name.startswith("ptp"):
             return "network"

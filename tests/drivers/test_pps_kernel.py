@@ -327,3 +327,10 @@ def test_a_doubled_interrupt_gives_one_edge_and_is_counted(kernel: Kernel) -> No
             out.append(stamp.stamp - APART - start)
     assert out == [NS + 5_000, 2 * NS]
     assert pps.missed == 1
+
+
+def test_a_pulse_named_after_any_node_of_the_device_tree_is_a_gpio() -> None:
+    """Seen on a kernel whose tree calls the node pps-gps: the driver appends .-1, whatever the node is called."""
+    pulse = KernelPulse("pps0", "pps-gps.-1", "", 0, 0)
+    assert (pulse.kind, pulse.pin) == ("gpio", None)
+    assert KernelPulse("pps1", "pps-gps.0", "", 0, 0).kind == "other"
