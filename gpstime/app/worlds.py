@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from gpstime.ports import Sink, World
+from gpstime.ports import Clocks, Sink, Source, World
 from gpstime.store.recorded import RecordedWorld, lower_bound
 from gpstime.times import UtcTime
+
+if TYPE_CHECKING:  # the drivers are imported by a live run only
+    from gpstime.app.live import LiveTime
+    from gpstime.drivers.pps_choice import Doors
+    from gpstime.drivers.steering import SteeringWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,29 @@ class Opened:
 LIVE = "live"
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a live run stands on; `world` makes one of the sources and the head."""
+
+    time: LiveTime
+    clocks: Clocks
+    doors: Doors
+    steering: SteeringWatch
+    world: Callable[[Sequence[Source], dict[str, object]], World]
+
+
+def this_machine() -> Machine:
+    """The one that this program runs on."""
+    from gpstime.app.live import LiveTime, LiveWorld
+    from gpstime.drivers.pps_choice import Doors
+    from gpstime.drivers.steering import SteeringWatch
+    from gpstime.drivers.system_clock import SystemClocks
+    from gpstime.drivers.timebase import MachineTime
+
+    time = LiveTime(MachineTime())
+    return Machine(time, SystemClocks(), Doors(), SteeringWatch(), lambda sources, head: LiveWorld(sources, time, head=head))
+
+
 def _live(sentences_from: str | None, configuration: str | None) -> Opened:
     """This machine's own pulse and receiver, as the service's configuration says, unless `sentences_from` says otherwise.
 
@@ -34,20 +63,18 @@ def _live(sentences_from: str | None, configuration: str | None) -> Opened:
 
     from gpstime.app.catalogue import fit
     from gpstime.app.config import load
-    from gpstime.app.live import LiveTime, LiveWorld
     from gpstime.app.settings import Record
     from gpstime.app.sources import PpsSource
-    from gpstime.drivers.timebase import MachineTime
 
-    time = LiveTime(MachineTime())
+    machine = this_machine()
     config = replace(load(configuration), record=Record(folder=""))
     if sentences_from is not None:
         config = replace(config, receiver=replace(config.receiver, source=sentences_from))
-    fitted = fit(config, time)
+    fitted = fit(config, machine.time, clocks=machine.clocks, doors=machine.doors, steering=machine.steering)
     for source in fitted.sources:
         if isinstance(source, PpsSource):
             source.open()  # a measurement without a pulse is none: say now what is missing
-    return Opened(LiveWorld(fitted.sources, time, head=fitted.head), fitted.not_before, False, tuple(fitted.sinks))
+    return Opened(machine.world(fitted.sources, fitted.head), fitted.not_before, False, tuple(fitted.sinks))
 
 
 def open_world(name: str, args: argparse.Namespace) -> Opened:

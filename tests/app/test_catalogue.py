@@ -51,7 +51,7 @@ def test_measure_takes_the_live_boards_sentences_from_where_it_is_told(
 ) -> None:
     asked = []
 
-    def fit(config: Config, time: LiveTime) -> None:
+    def fit(config: Config, time: LiveTime, **machine: object) -> None:
         asked.append(config)
         raise DeviceMissing("this board is made up")
 
