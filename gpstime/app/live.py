@@ -1,27 +1,33 @@
 """The live world: one thread for each source, one queue, events in order of arrival, a clean stop.
 
-A thread does nothing but poll its source and queue what came; all thinking happens in the one thread that runs `events()`. Tests
-run the same sources in turns on a virtual clock (`Turns`), without a thread.
+A thread does nothing but poll its source and queue what came; all thinking happens in the one thread that runs `events()`. To wake
+that thread costs more than what it then thinks, so it is woken by pulses and by whatever is rare; bytes wait for the next pulse
+while pulses come. Tests run the same sources in turns on a virtual clock (`Turns`), without a thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeAlias
 
 from gpstime.model import Adjustment, Applied, Event, Note, PpsEdge, SerialBytes
 from gpstime.ports import Source, Timebase
+from gpstime.times import RawNs
 
 POLL_S = 1.2
 """How long a source may block: how long a clean stop may take. Longer than a second, so that a pulse ends most waits."""
-SHORT_S = 0.5
+SHORT_S = 1.0
 """A sleep that may as well go on when the world is stopped."""
 LOOK_S = 5.0
 """How long the thinking thread waits at most: a signal that comes just before the wait begins is looked at only after it"""
 FULL = 10_000
 """Events that wait to be thought about (ten minutes of them): beyond that pulses and bytes are dropped, and counted."""
+PULSE_SOON_NS = 1_200_000_000
+"""After a pulse: bytes within this time wait for the next one, those that come later wake the thinking thread themselves."""
 
 Question: TypeAlias = Callable[[], None]
 _Item: TypeAlias = "list[Event] | Question | BaseException | None"
@@ -61,7 +67,10 @@ class LiveWorld:
     ) -> None:
         self._sources, self._time, self._poll_s = tuple(sources), time, poll_s
         self._idle, self._idle_s = idle, idle_s
-        self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._queue: deque[_Item] = deque()
+        self._bell: SimpleQueue[None] = SimpleQueue()
+        """Wakes the thinking thread; its put is re-entrant, so that a signal may ring too."""
+        self._pulse_at: RawNs | None = None
         self._threads: list[threading.Thread] = []
         self._dropped = 0
         self._closed = False
@@ -77,11 +86,26 @@ class LiveWorld:
             while not stopped.is_set():
                 events = source.poll(poll_s)
                 if events:
-                    queue.put(events if queue.qsize() < FULL else self._spare(events))
+                    queue.append(events if len(queue) < FULL else self._spare(events))
+                    if self._urgent(events):
+                        self._bell.put(None)
         except BaseException as e:
-            queue.put(e)
+            self._put(e)
         finally:
             source.close()
+
+    def _urgent(self, events: list[Event]) -> bool:
+        """Whether the thinking thread is to be woken for these: for all but bytes for which a pulse will do it."""
+        for event in events:
+            if not isinstance(event, SerialBytes):
+                if isinstance(event, PpsEdge):
+                    self._pulse_at = event.at
+                return True
+        return self._pulse_at is None or events[-1].at - self._pulse_at >= PULSE_SOON_NS
+
+    def _put(self, item: _Item) -> None:
+        self._queue.append(item)
+        self._bell.put(None)
 
     def _spare(self, events: list[Event]) -> list[Event]:
         """What must get through even when thinking does not keep up: losses and returns, steps, notes."""
@@ -108,27 +132,30 @@ class LiveWorld:
                 raise item
             else:
                 item()
-            if self._dropped and self._queue.qsize() < FULL // 2:
+            if self._dropped and len(self._queue) < FULL // 2:
                 lost, self._dropped = self._dropped, 0
                 yield Note(self._time.now(), f"{lost} events were dropped: this machine was too busy to keep up with them")
 
     def _next(self) -> _Item:
-        try:
-            item = self._queue.get(timeout=LOOK_S if self._idle_s is None else self._idle_s)
-        except Empty:
-            item = []
+        queue, bell = self._queue, self._bell
+        if not queue:
+            with contextlib.suppress(Empty):
+                bell.get(timeout=LOOK_S if self._idle_s is None else self._idle_s)
+            while not bell.empty():  # what they rang for is queued, and only this thread takes
+                bell.get()
+        item = queue.popleft() if queue else []
         if self._idle is not None:
             self._idle()
         return item
 
     def ask(self, question: Question) -> None:
         """Have `question` called by the thread that runs `events()`, between two events. From any thread."""
-        self._queue.put(question)
+        self._put(question)
 
     def stop(self) -> None:
-        """End `events()` after what is queued already. From any thread, and from a signal: the queue's put is re-entrant."""
+        """End `events()` after what is queued already. From any thread, and from a signal: both puts are re-entrant."""
         self._time.stopped.set()
-        self._queue.put(None)
+        self._put(None)
 
     def adjust(self, adjustment: Adjustment) -> Applied:
         """Nobody steers the clock of a live board yet: says so, and does nothing."""

@@ -14,8 +14,8 @@ from gpstime.app.live import LiveTime, LiveWorld, Turns
 from gpstime.app.run import run
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
-from gpstime.model import Event, Note, SerialBytes, Slew
-from gpstime.times import NS, RawNs
+from gpstime.model import Event, Note, PpsEdge, SerialBytes, Slew
+from gpstime.times import NS, RawNs, UnixNs
 
 
 class Given:
@@ -72,8 +72,47 @@ def test_what_was_queued_before_the_stop_still_comes() -> None:
     events = live_world.events()
     a.put(note(0))
     next(events)
-    live_world.ask(lambda: live_world._queue.put([note(1)]) or live_world.stop())
+    live_world.ask(lambda: live_world._put([note(1)]) or live_world.stop())
     assert list(events) == [note(1)]
+    live_world.close()
+
+
+def test_bytes_wait_for_the_next_pulse_while_pulses_come() -> None:
+    """In order, in one waking with it; where no pulse came of late, they wake the thinking thread themselves."""
+    a = Given()
+    live_world = world(a)
+
+    def edge(s: float) -> PpsEdge:
+        return PpsEdge(RawNs(round(s * NS)), UnixNs(0))
+
+    def chunk(s: float) -> SerialBytes:
+        return SerialBytes(RawNs(round(s * NS)), b"x")
+
+    woken: list[bool] = []
+    before: list[Event] = [chunk(99.9), edge(100), chunk(100.1), chunk(100.8), edge(101), chunk(100.9), chunk(102.1), chunk(102.3)]
+    for event in before:
+        woken.append(live_world._urgent([event]))
+    assert woken == [True, True, False, False, True, False, False, True]
+    assert live_world._urgent([chunk(102.0), note(0)])
+
+    given = [edge(200), chunk(200.1), chunk(200.2), edge(201)]
+    events = live_world.events()
+    for event in given:
+        a.put(event)
+    assert [next(events) for _ in given] == given
+    live_world.stop()
+    assert list(events) == []
+    live_world.close()
+
+
+def test_without_anything_urgent_they_are_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_S", 0.01)
+    a = Given()
+    live_world = world(a)
+    monkeypatch.setattr(live_world, "_urgent", lambda events: False)
+    events = live_world.events()
+    a.put(note(0))
+    assert next(events) == note(0)
     live_world.close()
 
 
