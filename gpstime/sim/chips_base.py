@@ -13,7 +13,7 @@ from gpstime.errors import UsageError
 from gpstime.sim.chips_calendar import Layout
 from gpstime.sim.chips_ticking import Ticking, Varying
 from gpstime.sim.streams import stream
-from gpstime.times import NS, UtcTime
+from gpstime.times import DAY_S, NS, UtcTime
 
 
 class Reg(NamedTuple):
@@ -50,7 +50,8 @@ class Chip(Ticking):
 
     `ppm`: of the bare crystal at 25 C; `temperature_c`; `start`: the time it was set to before, shown at true instant `begin_ns`
     (None: it has just got power for the first time, and says so); `seed`: for the phase of its first second and for whatever is
-    random in the chip; `battery`: one is in its holder; `battery_ppm`: what running on it adds to the rate (F-R10);
+    random in the chip; `battery`: one is in its holder; `battery_ppm`: what running on it adds to the rate (F-R10); `backup` False:
+    who set it left the switch to the battery as the factory has it, off (F-R04; only for chips with such a switch);
     `torn`: a copy that does not latch its counters for reading (F-R05).
     """
 
@@ -73,10 +74,12 @@ class Chip(Ticking):
         seed: int = 0,
         battery: bool = True,
         battery_ppm: float = 0.0,
+        backup: bool = True,
         torn: bool = False,
     ) -> None:
         super().__init__(ppm, temperature_c, battery_ppm, begin_ns)
-        self.battery = battery
+        self.battery, self.battery_low = battery, False
+        self._wanted_backup = backup
         self._draw = stream(seed, f"chip/{self.name}")
         self._torn = torn
         self.file = bytearray(self.size)
@@ -112,6 +115,15 @@ class Chip(Ticking):
     def _backup(self) -> bool:
         """On battery it keeps time: switched over, and allowed to."""
         return True
+
+    def _second_of_day(self) -> int | None:
+        """Of the second that runs, also while the counters are held."""
+        second = self.layout.second_of_day(self.file)
+        return None if second is None else (second + self._pending) % DAY_S
+
+    def _any_time(self) -> None:
+        """Counters whose content after power-up is not defined: a legal time, and a random one."""
+        self.layout.put(self.file, UtcTime(self._draw.randrange(10_957, 47_482), self._draw.randrange(DAY_S) * NS))
 
     def _get(self, register: int) -> int:
         return self.file[register]

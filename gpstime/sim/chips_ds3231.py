@@ -64,7 +64,7 @@ class Ds3231(Chip):
         self.file[STATUS] &= ~OSF & 0xFF
         self._forget()  # it has run for a while: a temperature is there, the next one comes at any time of the cycle
         self._finish(asked=False)
-        self.plan(self._at + round(self._draw.uniform(0.2, self.converts_s) * 1e9), self._convert_in_turn)
+        self.plan(self._at + round(self._draw.uniform(0.2, 1.0) * self.converts_s * 1e9), self._convert_in_turn)
 
     def _trusted(self) -> bool:
         return not self.file[STATUS] & OSF
@@ -88,6 +88,8 @@ class Ds3231(Chip):
         super()._set(register, value)
         if register == 0x00:
             self._reset_divider()
+        elif register == AGING:
+            self._aged()
         elif register == CONTROL and value & CONV and not self._busy:
             self.file[CONTROL] |= CONV
             self.plan(self._at + 2_000_000, self._begin_asked)
@@ -96,6 +98,14 @@ class Ds3231(Chip):
         if register == STATUS:
             return self.file[STATUS] & ~BSY | (BSY if self._busy else 0)
         return self.file[register]
+
+    def poke(self, register: int, value: int) -> None:
+        super().poke(register, value)
+        if register == AGING:
+            self._aged()
+
+    def _aged(self) -> None:
+        """Another value stands in the aging register."""
 
     # ---- temperature -------------------------------------------------------------------------------------------------------------
 
@@ -125,7 +135,10 @@ class Ds3231(Chip):
 
 
 class Ds3231m(Ds3231):
-    """With a MEMS resonator: +-5 ppm, temperature each second (10 s on battery), one aging step 0.12 ppm at any temperature."""
+    """With a MEMS resonator: +-5 ppm, temperature each second (10 s on battery), one aging step 0.12 ppm at any temperature.
+
+    At a steady temperature its conversions show in BSY only, so they are planned when there is something to find.
+    """
 
     name = "ds3231m"
     converts_s = 1.0
@@ -137,6 +150,26 @@ class Ds3231m(Ds3231):
     def _hertz(self) -> bool:
         control = self.file[CONTROL]
         return not control & INTCN and bool(self.powered or control & BBSQW)
+
+    def _convert_in_turn(self) -> None:
+        self._turn = self._at
+        if callable(self._temperature):
+            super()._convert_in_turn()
+        else:
+            self._begin(asked=False)
+
+    def _in_turn(self) -> int:
+        """Since its last conversion would have begun."""
+        every = round((self.converts_s if self.powered else self.battery_converts_s) * 1e9)
+        return (self._at - self._turn) % every
+
+    def _get(self, register: int) -> int:
+        value = super()._get(register)
+        return value | BSY if register == STATUS and self._in_turn() < self.conversion_ms * 1e6 else value
+
+    def _aged(self) -> None:
+        if not callable(self._temperature):
+            self.plan(self._at + round(self.converts_s * 1e9) - self._in_turn(), self._convert_in_turn)
 
 
 class Ds3232(Ds3231):
