@@ -7,6 +7,7 @@ starts in the middle of a sentence would find something else than the run did.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from gpstime.store.recorded import lower_bound
 from gpstime.store.shelf import Segment, segments
 from gpstime.times import RawNs, UtcTime
 
+_CHUNK = re.compile(rb'\{"k":"serial",.*,"i":(\d{1,18})\}')
 READS = ("auto", "epochs", "bytes")
 
 
@@ -91,8 +93,9 @@ class Run:
         return [marked.mark for marked in self.batches()]
 
     @cached_property
-    def _in_the_ring(self) -> frozenset[int]:
-        return frozenset(marked.mark.batch for marked in self.raw_batches())
+    def _in_the_ring(self) -> dict[int, int]:
+        """The batches of the ring, and how many chunks are in each."""
+        return {marked.mark.batch: len(_placed(marked.lines)) for marked in self.raw_batches()}
 
     def has_bytes(self, since: RawNs | None = None, until: RawNs | None = None) -> bool:
         """Whether the ring still holds every byte of this run, or of this part of it."""
@@ -101,7 +104,7 @@ class Run:
         for mark in self.marks:
             wanted = (since is None or mark.at >= since) and (until is None or last is None or last.at < until)
             batch, chunks = (last.batch, last.chunks) if last else (0, 0)
-            if wanted and (mark.batch != batch + 1 or (mark.chunks > chunks and mark.batch not in there)):
+            if wanted and (mark.batch != batch + 1 or there.get(mark.batch, 0) != mark.chunks - chunks):
                 return False
             last = mark
         return bool(there)
@@ -192,17 +195,20 @@ class RunWorld:
         """Nothing is held."""
 
 
+def _placed(lines: list[bytes]) -> list[tuple[int, bytes]]:
+    """The serial chunks among the lines of a batch of the ring, each with its `i`: the number of kept lines before it."""
+    return [(int(match[1]), line) for line in lines if (match := _CHUNK.fullmatch(line))]
+
+
 def _merged(kept: _Marked, chunks: list[bytes]) -> Iterator[bytes]:
-    """Kept lines with the serial chunks at their places: a chunk's `i` is the number of kept lines before it."""
+    """Kept lines with the serial chunks at their places."""
     place = kept.mark.lines - len(kept.lines)
-    rest = iter(chunks)
-    chunk = next(rest, None)
+    rest = _placed(chunks)
+    rest.reverse()
     for line in kept.lines:
-        while chunk is not None and int(chunk[chunk.rindex(b":") + 1 : -1]) <= place:
-            yield chunk
-            chunk = next(rest, None)
+        while rest and rest[-1][0] <= place:
+            yield rest.pop()[1]
         yield line
         place += 1
-    while chunk is not None:
-        yield chunk
-        chunk = next(rest, None)
+    while rest:
+        yield rest.pop()[1]
