@@ -247,7 +247,51 @@ class ClockStep:
     by: str
 
 
-Finding: TypeAlias = Epoch | Rejected | Offset | Drift | LabelChange | ClockStep
+@dataclass(frozen=True, slots=True)
+class RtcOffset:
+    """An RTC's second `shown` began at `at`: `offset_ns` is RTC minus true time (None without a label), to +-`err_ns`.
+
+    `against`: what true time is taken from, gps or system (the system clock, where there are no pulses). `kind` missing: neither.
+    """
+
+    at: RawNs
+    shown: UtcTime
+    offset_ns: int | None
+    err_ns: int
+    kind: Kind
+    against: str
+    chip: str
+
+
+@dataclass(frozen=True, slots=True)
+class RtcBreak:
+    """Between `after` and `at` something happened to an RTC that is no drift: its frequency is not measured across it.
+
+    `reason` is a stable word: set, kernel-rewrite, rate-change, temperature-jump, trim-changed, power-lost, reference. `why` is a
+    sentence for people; `jump_ns` by how much its phase jumped forward, if it did. `via`: bus or sqw.
+    """
+
+    after: RawNs
+    at: RawNs
+    reason: str
+    why: str
+    jump_ns: int | None
+    via: str
+    chip: str
+
+
+@dataclass(frozen=True, slots=True)
+class RtcDrift:
+    """The frequency error of an RTC in the present unbroken stretch (see `Drift`), from edges `via` bus or sqw."""
+
+    at: RawNs
+    drift: Drift
+    against: str
+    via: str
+    chip: str
+
+
+Finding: TypeAlias = Epoch | Rejected | Offset | Drift | LabelChange | ClockStep | RtcOffset | RtcBreak | RtcDrift
 
 
 # ---- adjustments ------------------------------------------------------------------------------------------------------------

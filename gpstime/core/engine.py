@@ -3,6 +3,7 @@
 PpsEdge -> train (which pulse) -> pairing (which second) -> Offset -> drift (the crystal)
 SerialBytes -> nmea -> Epoch -> pairing (Heard: the epoch from a record that no longer has the bytes)
 Tick, Applied, PpsEdge -> steps (did somebody step the system clock?)
+RtcReading, SqwEdge -> rtc (the other crystal, on the pulses' axis of true time)
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from gpstime.core.drift import FEWEST, DriftEstimator, Noise
 from gpstime.core.gpsd import Gpsd
 from gpstime.core.nmea import Nmea
 from gpstime.core.pairing import Pairing
+from gpstime.core.rtc_track import RtcTrack
 from gpstime.core.steps import StepWatch
 from gpstime.core.train import Pulse, Train
+from gpstime.core.trim import TrimSpec
 from gpstime.errors import UsageError
 from gpstime.model import (
     Adjustment,
@@ -34,6 +37,7 @@ from gpstime.model import (
     Rejected,
     RtcReading,
     SerialBytes,
+    SqwEdge,
     Tick,
 )
 from gpstime.times import NS, LeapTable, UtcTime
@@ -47,10 +51,16 @@ class Engine:
     """`on(event)` for every event of a run, in order. What it knows is in its parts; `rejected` counts all that was not used.
 
     `not_before`: the world's lower bound of time (None: it brings none along). `noise`: "auto" finds the noise levels, "white" is
-    the user's word that the frequency does not move.
+    the user's word that the frequency does not move. `trim_of`: what the trim register of an RTC of this name does.
     """
 
-    def __init__(self, leap: LeapTable, not_before: UtcTime | None = None, noise: str = "auto") -> None:
+    def __init__(
+        self,
+        leap: LeapTable,
+        not_before: UtcTime | None = None,
+        noise: str = "auto",
+        trim_of: Callable[[str], TrimSpec | None] = lambda chip: None,
+    ) -> None:
         if noise not in ("auto", "white"):
             raise UsageError(f"unknown noise model {noise!r}: use 'auto' or 'white'")
         self.nmea = Nmea()
@@ -58,6 +68,7 @@ class Engine:
         self.train = Train()
         self.pairing = Pairing(leap, not_before)
         self.steps = StepWatch()
+        self.rtc = RtcTrack(trim_of)
         self.rejected: Counter[str] = Counter()
         self._noise = cast(Noise, noise)
         self._drift = DriftEstimator(self._noise)
@@ -72,6 +83,7 @@ class Engine:
             Tick: self._tick,
             Applied: self._applied,
             RtcReading: self._rtc,
+            SqwEdge: self.rtc.on_sqw,
             DeviceLost: self._lost,
         }
 
@@ -133,6 +145,7 @@ class Engine:
             # Before the first fix a pulse wanders by parts per million (F-P13): forgotten now that there are better ones.
             self.rejected["pulse-before-fix"] += self._drift.n + (self._before.n if self._before else 0)
             first = self._before = None
+            self.rtc.forget()
         used = fix is not False or not self.vouched
         if used:
             self.vouched = fix
@@ -150,6 +163,8 @@ class Engine:
         self._take(self.pairing.on_pulse(pulse), out)
         labelled = self.pairing.label is Label.OK
         second = self.pairing.second_of(pulse.n) if labelled else None
+        if used:
+            self.rtc.on_pulse(pulse, self.train.rate, second)
         out.append(
             Offset(
                 pulse.at,
@@ -169,13 +184,14 @@ class Engine:
                 out.append(drift)
 
     def _tick(self, tick: Tick) -> list[Finding]:
+        self.rtc.on_tick(tick)
         return self._stepped(self.steps.on_tick(tick), [])
 
     def _applied(self, applied: Applied) -> list[Finding]:
         return self._stepped(self.steps.on_applied(applied), [])
 
     def _rtc(self, reading: RtcReading) -> list[Finding]:
-        return self._take(self.pairing.on_rtc(reading), [])
+        return self._take(self.pairing.on_rtc(reading), self.rtc.on_reading(reading))
 
     def _lost(self, lost: DeviceLost) -> list[Finding]:
         return self._take(self.pairing.on_device_lost(lost), [])
@@ -185,6 +201,7 @@ class Engine:
     def _stepped(self, steps: list[ClockStep], out: list[Finding]) -> list[Finding]:
         for step in steps:
             out.append(step)
+            self.rtc.on_step(step)
             self._take(self.pairing.on_step(step), out)
         return out
 

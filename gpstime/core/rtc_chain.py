@@ -1,0 +1,257 @@
+"""An RTC's phase against true time, edge by edge, in stretches that nobody broke: a set or another rate is never averaged in.
+
+x is the RTC's count of seconds minus true time (ns, from an arbitrary zero), so that its slope is the RTC's frequency error. Each
+edge is held against the line through those before it: two in a row far off are no outliers, one alone is. What is too small to
+stand out in one edge is looked for in the last dozens of them (`rtc_shift`). Either way the stretch ends there and the next one
+begins: edges are on probation, and reach the estimator only when nothing happened for a while.
+
+A trim that acts in pulses moves the phase as a set does, by a known amount: such a jump is taken for the trim's. In the stretch the
+pulses are replaced by their mean, so that the frequency is the one at which the chip runs with its trim, and no pulse is noise.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from dataclasses import dataclass, field
+
+from gpstime.core.drift import DriftEstimator
+from gpstime.core.line import through
+from gpstime.core.rtc_shift import shift
+from gpstime.core.trim import TrimSpec
+from gpstime.model import Drift, Kind
+from gpstime.times import NS, RawNs
+
+WINDOW, LINE, PROBATION = 40, 16, 14
+"""Edges that are looked through for a shift; through which the line goes; that wait for it before they count."""
+STEADY = 8
+"""Edges before the scatter about the line means something."""
+ROOM_NS = 1_000_000
+"""Until then an edge may be off by so much, and what is certain of it."""
+UNKNOWN, UNKNOWN_TRIMMED = 1e-3, 3e-4
+"""How far off the rate may be while there is one edge; less where a pulse of the trim must not hide in it."""
+WANDER = 0.4e-6
+"""How much the rate may change from edge to edge without being a break."""
+OFF = 5.0
+"""Sigmas of the scatter about the line."""
+SHARE = 0.1
+"""The least scatter to believe in, as a share of what is certain of an edge."""
+LEAST_NS = 300.0
+PULSE_SLACK_NS, SEPARATE_NS = 300_000, 800_000
+"""How far a trim's pulse may be from what the datasheet says; how large it must be to be told apart from the noise of polling."""
+MOST = 64
+"""Stretches kept: of a clock that is set all the time the longest ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An edge: true ns since the axis began, phase, certain half-width (0: none is known), raw stamp, doubt of the axis."""
+
+    true_ns: int
+    x_ns: int
+    err_ns: int
+    at: RawNs
+    axis_err_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Between `after` and `at` (raw) the phase jumped by `jump_ns`, or the rate changed by `bend_ppb`; the other is None."""
+
+    after: RawNs
+    at: RawNs
+    jump_ns: int | None
+    bend_ppb: float | None
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Edges that nobody broke. `ended` is why it ended, a stable word, empty for the last one."""
+
+    estimator: DriftEstimator = field(default_factory=DriftEstimator)
+    waiting: list[tuple[float, float, Point]] = field(default_factory=list)
+    """On probation: seconds and phase since the start, and the edge."""
+    first: Point | None = None
+    last: Point | None = None
+    pulses: int = 0
+    pulses_ns: int = 0
+    ended: str = ""
+
+    @property
+    def n(self) -> int:
+        return self.estimator.n + len(self.waiting)
+
+    @property
+    def span_s(self) -> float:
+        return 0.0 if self.first is None or self.last is None else (self.last.true_ns - self.first.true_ns) / NS
+
+    def pass_on(self, keep: int) -> None:
+        """All but the last `keep` edges that wait are past probation."""
+        while len(self.waiting) > keep:
+            t, x, point = self.waiting.pop(0)
+            self.estimator.add(round(t), round(x), point.axis_err_ns, point.at)
+
+    def known(self) -> DriftEstimator:
+        """The estimator with all edges, those on probation too."""
+        if not self.waiting:
+            return self.estimator
+        whole = Stretch(copy.deepcopy(self.estimator), list(self.waiting))
+        whole.pass_on(0)
+        return whole.estimator
+
+    def drift(self) -> Drift | None:
+        """The RTC's frequency error: now, and as the mean of the stretch."""
+        return None if self.last is None else self.known().estimate(self.last.at)
+
+
+class Chain:
+    """`add` every edge in order; `stretches` are all so far, the last one still open. `detect` False: nothing is ever a break."""
+
+    def __init__(self, detect: bool = True) -> None:
+        self._detect = detect
+        self.stretches = [Stretch()]
+        self.outliers = 0
+        self._window: deque[tuple[float, float, Point]] = deque(maxlen=WINDOW)
+        self._suspects: list[tuple[Point, float]] = []
+        self._spec: TrimSpec | None = None
+        self._trim = 0
+
+    @property
+    def stretch(self) -> Stretch:
+        return self.stretches[-1]
+
+    def trim(self, spec: TrimSpec | None, value: int | None) -> None:
+        """The trim in force. One whose pulses are too small or too frequent to be told apart acts like a continuous one."""
+        apart = spec is not None and spec.acts == "pulses" and abs(spec.pulse_ns(1)) >= SEPARATE_NS
+        self._spec, self._trim = (spec, value) if apart and value else (None, 0)
+
+    def end(self, why: str, since: RawNs | None = None) -> None:
+        """Whatever comes next has nothing to do with what was; edges on probation from `since` (raw) on belong to what comes."""
+        self._suspects.clear()
+        stretch = self.stretch
+        if stretch.first is None:
+            return
+        moved = [] if since is None else [point for _, _, point in stretch.waiting if point.at >= since]
+        if moved:
+            del stretch.waiting[len(stretch.waiting) - len(moved) :]
+            left = stretch.waiting[-1][2] if stretch.waiting else None
+            stretch.last = left or (stretch.last if stretch.estimator.n else None)
+        self._open(why)
+        for point in moved:
+            self._take(point)
+
+    def add(self, point: Point) -> tuple[Kind, Broken | None]:
+        """What the edge is, and what happened if it shows that something did."""
+        stretch = self.stretch
+        if stretch.last is not None and point.true_ns - stretch.last.true_ns < NS // 2:
+            self.outliers += 1
+            return Kind.OUTLIER, None
+        if stretch.first is not None and self._detect:
+            off, room = self._off(point)
+            if abs(off) > room:
+                pulses = self._pulsed(off, room)
+                if not pulses:
+                    return self._suspect(point, off)
+                stretch.pulses += abs(pulses)
+                stretch.pulses_ns += round(pulses * self._unit())
+        self.outliers += len(self._suspects)
+        self._suspects.clear()
+        self._take(point)
+        return Kind.OK, self._shifted() if self._detect else None
+
+    # ---- what is expected ----------------------------------------------------------------------------------------------------
+
+    def _smooth(self, point: Point) -> tuple[float, float]:
+        """Seconds and phase since the stretch began, the trim's pulses replaced by their mean."""
+        stretch = self.stretch
+        assert stretch.first is not None
+        t = (point.true_ns - stretch.first.true_ns) / NS
+        x = float(point.x_ns - stretch.first.x_ns - stretch.pulses_ns)
+        return t, x + t * (self._spec.effect_ppm(self._trim) * 1e3 if self._spec is not None else 0.0)
+
+    def _off(self, point: Point) -> tuple[float, float]:
+        """How far the edge is from where those before it lead, and how far it may be."""
+        t, x = self._smooth(point)
+        line = list(self._window)[-LINE:]
+        t1, x1, last = line[-1]
+        sure, ahead = float(point.err_ns + last.err_ns), t - t1
+        if len(line) < STEADY:
+            t0, x0, _ = line[0]
+            if t1 == t0:
+                return x - x1, ROOM_NS + sure + (UNKNOWN if self._spec is None else UNKNOWN_TRIMMED) * NS * ahead
+            slope, doubt = (x1 - x0) / (t1 - t0), (ROOM_NS / 4 + sure) / (t1 - t0)
+            return x - x1 - slope * ahead, ROOM_NS + sure + (doubt + WANDER * NS) * ahead
+        ts = [ti - t for ti, _, _ in line]
+        fit = through(ts, [xi for _, xi, _ in line], max(LEAST_NS, SHARE * point.err_ns))
+        middle = sum(ts) / len(ts)
+        blur = math.sqrt(1.0 + 1.6 / len(ts) + 1.6 * middle**2 / sum((ti - middle) ** 2 for ti in ts))
+        return x - fit.x, OFF * fit.spread * blur + 0.25 * sure + WANDER * NS * ahead
+
+    def _unit(self) -> float:
+        """What one pulse of the trim adds to the phase (ns), with its sign."""
+        assert self._spec is not None
+        return self._spec.pulse_ns(1 if self._trim > 0 else -1)
+
+    def _pulsed(self, off: float, room: float) -> int:
+        """How many pulses of the trim make such a jump; 0 if it is none of theirs."""
+        if self._spec is None:
+            return 0
+        count = round(off / self._unit())
+        fits = abs(off - count * self._unit()) <= room + PULSE_SLACK_NS
+        return count if fits and 1 <= count <= abs(self._trim) else 0
+
+    # ---- what happened -------------------------------------------------------------------------------------------------------
+
+    def _suspect(self, point: Point, off: float) -> tuple[Kind, Broken | None]:
+        """A second one in a row: the edges before and after it, further off each time if the rate changed, alike if it was set."""
+        self._suspects.append((point, off))
+        if len(self._suspects) < 2:
+            return Kind.OUTLIER, None
+        (before, first), (_, second) = self._suspects
+        assert self.stretch.last is not None
+        after, growth = self.stretch.last.at, second - first
+        passed_s = (point.true_ns - before.true_ns) / NS
+        bent = growth * first > 0 and abs(growth) > 0.5 * abs(first)
+        broken = Broken(after, before.at, None if bent else round(first), growth / passed_s if bent else None)
+        held = [p for p, _ in self._suspects]
+        self._suspects.clear()
+        self._open("rate-change" if bent else "set")
+        for p in held:
+            self._take(p)
+        return Kind.OK, broken
+
+    def _shifted(self) -> Broken | None:
+        """What the last edges show together."""
+        ts, xs = [t for t, _, _ in self._window], [x for _, x, _ in self._window]
+        least = max(LEAST_NS, SHARE * self._window[-1][2].err_ns)
+        found = shift(ts, xs, least, len(self.stretch.waiting))
+        if found is None:
+            return None
+        moved = [point for _, _, point in list(self._window)[found.index :]]
+        stretch = self.stretch
+        del stretch.waiting[len(stretch.waiting) - len(moved) :]
+        stretch.last = self._window[found.index - 1][2]
+        jump = None if found.bend_ppb else round(found.jump_ns)
+        self._open("set" if jump is not None else "rate-change")
+        for point in moved:
+            self._take(point)
+        return Broken(stretch.last.at, moved[0].at, jump, found.bend_ppb or None)
+
+    def _open(self, why: str) -> None:
+        self.stretch.ended = why
+        self.stretch.pass_on(0)
+        self.stretches.append(Stretch())
+        self._window.clear()
+        if len(self.stretches) > MOST:
+            self.stretches.remove(min(self.stretches[:-1], key=lambda s: s.span_s))
+
+    def _take(self, point: Point) -> None:
+        stretch = self.stretch
+        if stretch.first is None:
+            stretch.first = point
+        stretch.last = point
+        t, x = self._smooth(point)
+        self._window.append((t, x, point))
+        stretch.waiting.append((t, x, point))
+        stretch.pass_on(PROBATION)

@@ -1,0 +1,208 @@
+"""An RTC beside the pulses: its offset, its frequency error, and whoever set it, on one axis of true time.
+
+Edges come by polling its registers (`RtcReading` with `edge`) or from its 1 Hz output (`SqwEdge`); each way has a chain of its own,
+so that they can be compared. What breaks a chain is named: a set, the kernel's rewrite every eleven minutes, a temperature jump, a
+trim register that changed, lost power.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from gpstime.core.rtc_axis import Axis, Seen
+from gpstime.core.rtc_chain import Broken, Chain, Point
+from gpstime.core.rtc_words import Setter, because
+from gpstime.core.train import Pulse, Train
+from gpstime.core.trim import TrimSpec
+from gpstime.model import (
+    ClockStep,
+    Finding,
+    Kind,
+    PpsEdge,
+    RtcBreak,
+    RtcDrift,
+    RtcOffset,
+    RtcReading,
+    SqwEdge,
+    Tick,
+)
+from gpstime.times import NS, RawNs, UnixNs, UtcTime
+
+JUMP_C, WITHIN_NS = 3.0, 600 * NS
+"""A temperature jump: so many degrees in ten minutes, more than a room does by itself."""
+REPORT_EVERY = 8
+"""Edges between two RtcDrift findings."""
+SQW_FULL, SQW_EVERY = 300, 10
+"""The output's edges count each second at first, then one in ten: they come every second and say little new."""
+SQW_ERR_NS = 2_000
+CLOSE_NS = 2 * NS
+
+
+class Way:
+    """One way to the edges: a chain and the row of true time that it stands on."""
+
+    def __init__(self, via: str, detect: bool) -> None:
+        self.via, self.chain = via, Chain(detect)
+        self.row: tuple[str, int] | None = None
+        self.setter = Setter()
+
+    def on_row(self, seen: Seen) -> None:
+        """Another row of true time: what was is closed, and where it was next to nothing, forgotten."""
+        if self.row is not None and seen.row != self.row:
+            self.chain.end("reference")
+        self.row = seen.row
+
+
+class RtcTrack:
+    """`chip` is its name as far as known. `breaks` in order; `bus` and `sqw` hold the chains.
+
+    `trim_of`: what the trim register of the chip of this name does. `detect` False: nothing is ever named, all is averaged in
+    (for tests: how wrong it would be).
+    """
+
+    def __init__(self, trim_of: Callable[[str], TrimSpec | None] = lambda chip: None, detect: bool = True) -> None:
+        self.axis = Axis()
+        self.bus, self.sqw = Way("bus", detect), Way("sqw", detect)
+        self.chip = ""
+        self.last: RtcReading | None = None
+        self.last_offset: RtcOffset | None = None
+        self.breaks: list[RtcBreak] = []
+        self.readings = 0
+        """Edges read over the bus so far."""
+        self.compared = self.agreed = 0
+        """How often both ways were compared, and agreed within their intervals."""
+        self._trim_of, self._detect = trim_of, detect
+        self._train = Train()
+        self._sqw_at: RawNs | None = None
+        self._sqw_count = 0
+        self._warmth: deque[tuple[RawNs, float]] = deque()
+        self._system: tuple[int, int] | None = None
+
+    # ---- what true time is ---------------------------------------------------------------------------------------------------
+
+    def on_pulse(self, pulse: Pulse, rate: float, second: UtcTime | None) -> None:
+        """A pulse that counts, with the train's rate and its second, if it has a name."""
+        self.axis.on_pulse(pulse, rate, second)
+        self._system = (pulse.at, pulse.edge.shown)
+
+    def on_tick(self, tick: Tick) -> None:
+        self.axis.on_tick(tick)
+        self._system = (tick.at, tick.shown)
+
+    def on_step(self, step: ClockStep) -> None:
+        self.axis.on_step()
+
+    def forget(self) -> None:
+        """The pulses so far were no reference (no fix)."""
+        self.axis.forget()
+
+    # ---- edges ---------------------------------------------------------------------------------------------------------------
+
+    def on_reading(self, reading: RtcReading) -> list[Finding]:
+        """A reading; only one with `edge` says when its second began."""
+        if not reading.edge:
+            self.chip = self.chip or reading.chip
+            return []
+        out: list[Finding] = []
+        self.readings += 1
+        self._conditions(reading, out)
+        self.last, self.chip = reading, reading.chip
+        seen = self.axis.at(reading.at)
+        if seen is None:
+            return [*out, RtcOffset(reading.at, reading.shown, None, reading.err_ns, Kind.MISSING, "", reading.chip)]
+        self._compare(reading)
+        self.bus.on_row(seen)
+        point = Point(seen.true_ns, reading.shown.unix - seen.true_ns, reading.err_ns, reading.at, seen.err_ns)
+        kind, broken = self.bus.chain.add(point)
+        if broken is not None:
+            self._name(self.bus, broken, out)
+        offset = None if seen.utc_ns is None else reading.shown.unix - seen.utc_ns
+        self.last_offset = RtcOffset(
+            reading.at, reading.shown, offset, reading.err_ns + seen.err_ns, kind, seen.against, reading.chip
+        )
+        out.append(self.last_offset)
+        self._report(self.bus, seen, reading.at, out)
+        return out
+
+    def on_sqw(self, edge: SqwEdge) -> list[Finding]:
+        """An edge of the 1 Hz output: which of the two begins the second is the source's business."""
+        out: list[Finding] = []
+        for found in self._train.on_edge(PpsEdge(edge.at, UnixNs(0), "assert", edge.seq, edge.stamped_by)):
+            if isinstance(found, Pulse):
+                self._sqw_at = found.at
+                self._second(found.at, out)
+        return out
+
+    def _second(self, at: RawNs, out: list[Finding]) -> None:
+        self._sqw_count += 1
+        seen = self.axis.at(at)
+        if seen is None or (self._sqw_count > SQW_FULL and self._sqw_count % SQW_EVERY):
+            return
+        way = self.sqw
+        way.on_row(seen)
+        last = way.chain.stretch.last
+        # its seconds have no names here: the number is the one that makes the phase go on, which is that of a second in 0.5 s
+        near = 0 if last is None else last.x_ns
+        x = near + (-seen.true_ns - near + NS // 2) % NS - NS // 2
+        _, broken = way.chain.add(Point(seen.true_ns, x, SQW_ERR_NS, at, seen.err_ns))
+        if broken is not None:
+            self._name(way, broken, out)
+        self._report(way, seen, at, out)
+
+    # ---- what happened -------------------------------------------------------------------------------------------------------
+
+    def _conditions(self, reading: RtcReading, out: list[Finding]) -> None:
+        """What the chip itself says: its trim, its temperature, its power."""
+        last = self.last
+        self.bus.chain.trim(self._trim_of(reading.chip), reading.aging)
+        self.sqw.chain.trim(self._trim_of(reading.chip), reading.aging)
+        if last is None or not self._detect:
+            return
+        if reading.aging != last.aging:
+            self._break(last.at, reading, "trim-changed", f"its trim register went from {last.aging} to {reading.aging}", out)
+        if last.trusted and not reading.trusted:
+            self._break(last.at, reading, "power-lost", "it says that its oscillator has stopped: its time means nothing", out)
+        if reading.temperature_c is None:
+            return
+        warmth = self._warmth
+        while warmth and reading.at - warmth[0][0] > WITHIN_NS:
+            warmth.popleft()
+        warmth.append((reading.at, reading.temperature_c))
+        first, change = warmth[0], reading.temperature_c - warmth[0][1]
+        if abs(change) >= JUMP_C:
+            since = max((at for at, c in warmth if abs(c - first[1]) < JUMP_C / 3), default=first[0])
+            why = f"its temperature went from {first[1]:.1f} to {reading.temperature_c:.1f} C within ten minutes"
+            self._break(since, reading, "temperature-jump", why, out)
+            warmth.clear()
+            warmth.append((reading.at, reading.temperature_c))
+
+    def _break(self, since: RawNs, reading: RtcReading, reason: str, why: str, out: list[Finding]) -> None:
+        for way in (self.bus, self.sqw):
+            way.chain.end(reason, RawNs(since + 1))
+        found = RtcBreak(since, reading.at, reason, why, None, "bus", reading.chip)
+        self.breaks.append(found)
+        out.append(found)
+
+    def _name(self, way: Way, broken: Broken, out: list[Finding]) -> None:
+        system = None
+        if self._system is not None:
+            system = -((self._system[1] + broken.at - self._system[0] + NS // 2) % NS - NS // 2)
+        reason, why = because(broken, way.setter, system)
+        found = RtcBreak(broken.after, broken.at, reason, why, broken.jump_ns, way.via, self.chip)
+        self.breaks.append(found)
+        out.append(found)
+
+    def _compare(self, reading: RtcReading) -> None:
+        """The second's begin as polled against the edge of the output nearest to it."""
+        if self._sqw_at is None or abs(reading.at - self._sqw_at) > 30 * NS:
+            return
+        apart = (reading.at - self._sqw_at + NS // 2) % NS - NS // 2
+        self.compared += 1
+        self.agreed += abs(apart) <= reading.err_ns + SQW_ERR_NS + abs(reading.at - self._sqw_at) * 1e-3
+
+    def _report(self, way: Way, seen: Seen, at: RawNs, out: list[Finding]) -> None:
+        if way.chain.stretch.n % REPORT_EVERY == 0:
+            drift = way.chain.stretch.drift()
+            if drift is not None:
+                out.append(RtcDrift(at, drift, seen.against, way.via, self.chip))
