@@ -7,19 +7,19 @@ from pathlib import Path
 
 import gpstime
 from gpstime.app.daemon import Fitted
+from gpstime.app.floor import floor
 from gpstime.app.live import LiveTime
 from gpstime.app.pulse_door import PulseDoor
 from gpstime.app.settings import AUTO, Config
 from gpstime.app.sources import Joined, PpsSource, Regular, SerialSource, tick_source
-from gpstime.core.leap import BUILT_IN
-from gpstime.drivers.board import condition, model_of
+from gpstime.drivers.board import condition, kernel_rtc, model_of
 from gpstime.drivers.pps_choice import Doors
 from gpstime.drivers.serial_list import header_ports
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.drivers.system_clock import SystemClocks
 from gpstime.model import Event, Note, Temperature
 from gpstime.ports import ByteInput, Clocks
-from gpstime.times import NS, UtcTime
+from gpstime.times import UtcTime
 
 STEERING_S = 60.0
 """How often the kernel is asked what is done to the clock."""
@@ -80,12 +80,6 @@ def board_source(every_s: float, time: LiveTime) -> Regular:
     return Regular("board", every_s, look, time)
 
 
-def lower_bound(record: UtcTime | None) -> UtcTime:
-    """A live board's lower bound of time: the day of this release's own leap-second list, or the last recorded second."""
-    built = UtcTime.from_unix(BUILT_IN.updated_s * NS)
-    return built if record is None else max(built, record)
-
-
 def fit(
     config: Config,
     time: LiveTime,
@@ -103,7 +97,12 @@ def fit(
     fitted = Fitted([], head={"board": model} if model else {})
     started = clocks.read()
     record = config.record.folder
-    fitted.not_before = lower_bound(_last_recorded(record))
+    watch = SteeringWatch() if steering is None else steering
+    kernel = watch.kernel()
+    synchronized = kernel is not None and kernel.synchronized
+    fitted.not_before, why = floor(_last_recorded(record), UtcTime.from_unix(started.real), synchronized, kernel_rtc())
+    if why:
+        fitted.said.append(why)
     if config.pulse.backend != "none":
         door = PulseDoor(config, clocks, time, doors)
         fitted.sources.append(PpsSource(door, clocks, door.convert, time))
@@ -115,7 +114,6 @@ def fit(
     if port is not None:
         fitted.sources.append(SerialSource(port, time))
         fitted.said.append(f"receiver: {port.name}")
-    watch = SteeringWatch() if steering is None else steering
     parts = [
         tick_source(clocks, config.clocks.tick_s, time),
         board_source(config.clocks.board_s, time),

@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpstime.times import NS, UtcTime
+
 SLOW_KHZ = 600_000
 """Below this ARM clock the counter was seen to lose ticks on Pi 4 and CM4 (raspberrypi/linux#6016)."""
 STEADY = "performance"
@@ -125,6 +127,15 @@ def condition(root: Path = Path("/")) -> Condition:
         _number(policy / "scaling_cur_freq"),
         _number(policy / "scaling_min_freq"),
     )
+
+
+def kernel_rtc(root: Path = Path("/")) -> UtcTime | None:
+    """What the clock chip shows that the kernel has a driver for, as UTC; None without one. Good to a second, if it is right."""
+    for place in sorted((root / "sys/class/rtc").glob("rtc*")):
+        seconds = _number(place / "since_epoch")
+        if seconds is not None and seconds > 0:
+            return UtcTime.from_unix(seconds * NS)
+    return None
 
 
 def _temperature(root: Path) -> tuple[float | None, str]:

@@ -54,6 +54,10 @@ class SteeringWatch:
         self._told_ppb = 0.0
         self._seen = self._refused = False
 
+    def kernel(self) -> Steering | None:
+        """The kernel's discipline now; None where it refuses to tell."""
+        return self._read()
+
     def look(self, at: RawNs) -> list[Event]:
         """What is new since the last look."""
         named = self.by

@@ -16,12 +16,16 @@ from gpstime.store.batches import Batch, batches
 from gpstime.store.capture import decode
 from gpstime.store.marks import Head, Mark, Skipped, anchors
 from gpstime.store.shelf import Segment, segments
-from gpstime.times import RawNs, UtcTime
+from gpstime.times import NS, RawNs, UtcTime
 
 PIECE = 1 << 15
 """bytes that are read of an end: ten minutes of batches of an ordinary run; more where no whole batch lies in them"""
 LOOK_BACK = 20
 """runs in which a service looks for a second at its start: a board that is restarted over and over must not read them all"""
+
+
+HELD_NS = 30 * NS
+"""A second bounds the time of later runs only if the one named this long before it agrees: a label of a few pulses may be luck."""
 
 
 class Files(Protocol):
@@ -160,8 +164,8 @@ class _Files:
 
 
 def latest(folder: str | Path) -> UtcTime | None:
-    """The last second that this board's own runs in `folder` are sure of: time was not before it. None if there is none, or no
-    record. An imported capture may be of any board and any time, so it says nothing."""
+    """The last second that this board's own runs in `folder` are sure of (see HELD_NS): time was not before it. None if there is
+    none, or no record. An imported capture may be of any board and any time, so it says nothing."""
     try:
         found = [segment for segment in segments(Path(folder)) if not segment.raw]
     except OSError:
@@ -173,9 +177,16 @@ def latest(folder: str | Path) -> UtcTime | None:
     for files in reversed(by_run.values()):
         if "imported" in head_of(files.kept[:1]):
             continue
-        if standing := anchors(ends_of(files).marks):
+        if (standing := anchors(ends_of(files).marks)) and _held(standing):
             return standing[-1][1]
         own += 1
         if own == LOOK_BACK:
             break
     return None
+
+
+def _held(standing: list[tuple[RawNs, UtcTime]]) -> bool:
+    """Whether the label that gave the last of these seconds had given one HELD_NS before."""
+    at, utc = standing[-1]
+    before = next(((a, u) for a, u in reversed(standing) if at - a >= HELD_NS), None)
+    return before is not None and abs((utc.unix - before[1].unix) - (at - before[0])) < 2 * NS  # a leap second may lie between
