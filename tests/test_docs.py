@@ -203,10 +203,17 @@ def test_json_keys_of_measure() -> None:
 
 def test_json_reasons() -> None:
     reasons = documented("Reasons")
-    # the doctor's words are causes of a missing pulse, nothing that was rejected
-    in_core = literals("core/[!p]*.py", "core/p[!u]*.py")
+    # the doctor's words are causes of a missing pulse, those of the RTC what broke its frequency: nothing that was rejected
+    in_core = literals("core/[!pr]*.py", "core/p[!u]*.py", "core/r[!t]*.py")
     assert reasons <= in_core
     assert {word for word in in_core if "-" in word} <= reasons, "a reason of the core that the paper does not know"
+
+
+def test_json_rtc_breaks() -> None:
+    breaks = documented("Breaks of an RTC")
+    in_core = literals("core/rtc_track.py", "core/rtc_words.py")
+    assert breaks <= in_core
+    assert {word for word in in_core if "-" in word} <= breaks, "a break of the core that the paper does not know"
 
 
 def test_json_status_words() -> None:
