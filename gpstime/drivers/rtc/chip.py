@@ -101,8 +101,28 @@ class RtcChip(ABC):
         return min(tries, key=lambda got: got.after - got.before)
 
     def _untorn(self) -> Transfer:
-        """These registers stand still for the time of a transfer."""
+        """Most chips hold their registers still for the time of a transfer; copies of them may not, so a 59 is read again (P16).
+
+        Where the second reading shows the same second, no carry went through the first one.
+        """
+        got = self._block()
+        for _ in range(3):
+            if not self._may_be_torn(got):
+                break
+            again = self._block()
+            if self._same_second(got, again):
+                break
+            got = again
+        return got
+
+    def _block(self) -> Transfer:
         return self.wire.read(*self.block)
+
+    def _may_be_torn(self, got: Transfer) -> bool:
+        return got[self.layout.seconds] & 0x7F == 0x59
+
+    def _same_second(self, one: Transfer, other: Transfer) -> bool:
+        return all(one[register] == other[register] for register in range(self.layout.seconds, self.layout.seconds + 7))
 
     def _all_registers(self) -> Registers:
         return self._settled().registers

@@ -24,7 +24,7 @@ OSCRUN, PWRFAIL, VBATEN = 0x20, 0x10, 0x08
 SQWEN, EXTOSC, CRSTRIM, SQWFS = 0x40, 0x08, 0x04, 0x03
 SIGN = 0x80
 _RATES = ("1 Hz", "4.096 kHz", "8.192 kHz", "32.768 kHz")
-STOPS_S, POLL_S = 1.0, 0.002
+STOPS_S, TICKS_S, POLL_S = 1.0, 1.1, 0.002
 """OSCRUN follows ST after about 32 periods of the crystal, a millisecond."""
 
 _SPEC = TrimSpec(
@@ -95,7 +95,11 @@ class Mcp7940n(RtcChip):
         self._update(CONTROL, SQWFS if on else SQWEN, SQWEN if on else 0)
 
     def stop(self) -> None:
-        """Stop the oscillator, as the datasheet wants it for loading a time."""
+        """Stop the oscillator, as the datasheet wants it for loading a time: just after a tick, which takes up to a second.
+
+        What the divider does meanwhile is not said. If it is not reset, it stands a millisecond after its start.
+        """
+        self._wait_for_tick()
         self._update(SECONDS, ST, 0)
         self._stopped = True
         end = self.wire.time.now() + round(STOPS_S * NS)
@@ -106,6 +110,15 @@ class Mcp7940n(RtcChip):
                     f"{self.wire.where}: its oscillator does not stop (OSCRUN): is it fed by an external clock (EXTOSC)?"
                 )
             self.wire.time.sleep(POLL_S)
+
+    def _wait_for_tick(self) -> None:
+        """Until the seconds change; a clock that stands is not waited for."""
+        if not self.wire.read_byte(WEEKDAY)[WEEKDAY] & OSCRUN:
+            return
+        first = self.wire.read_byte(SECONDS)[SECONDS]
+        end = self.wire.time.now() + round(TICKS_S * NS)
+        while self.wire.read_byte(SECONDS)[SECONDS] == first and self.wire.time.now() < end:
+            self.wire.time.sleep(POLL_S / 10)
 
     def release(self) -> Written:
         seconds = self.wire.read_byte(SECONDS)[SECONDS]

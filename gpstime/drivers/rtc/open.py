@@ -65,21 +65,26 @@ def open_rtc(
     plain = chip_named(name)
     family = FAMILIES[plain]
     address = family.default_address if address is None else address
+    return family(plain, wire_to(bus, address, plain, time=time, baud_hz=baud_hz, root=root))
+
+
+def wire_to(
+    bus: int | I2cBus, address: int, name: str, *, time: Timebase | None, baud_hz: int | None = None, root: Path = Path("/")
+) -> Wire:
+    """The wire to whatever is at this address, called `name` in sentences."""
     if not 0x08 <= address <= 0x77:
         raise UsageError(f"0x{address:02x} is no address of an I2C device: 0x08 to 0x77 are")
     if not isinstance(bus, int):
-        wire = Wire(bus, address, time=time or MachineTime(), name=plain, baud_hz=baud_hz)
-        return family(plain, wire)
-    wire = Wire(
+        return Wire(bus, address, time=time or MachineTime(), name=name, baud_hz=baud_hz)
+    return Wire(
         open_bus(bus),
         address,
         time=time or MachineTime(),
-        name=plain,
+        name=name,
         bus_name=f"/dev/i2c-{bus}",
         baud_hz=baud_hz or baud_of(bus, root),
         held=lambda: held_by(bus, address, root),
     )
-    return family(plain, wire)
 
 
 def open_bus(number: int) -> I2cBus:

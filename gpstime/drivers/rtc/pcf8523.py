@@ -2,7 +2,7 @@
 
 Datasheet: NXP PCF8523 Rev. 6, 8.6 (time registers, OS flag, pages 20 to 24) and 8.8 (offset register, page 28). The time registers
 stand still while they are accessed; a second that falls into an access is made up for. Only STOP resets the divider: its first
-second ends 0.507813 s to 0.507935 s after STOP is released (on Micro Crystal's RV-8523, 0.499878 s to 0.5 s). See
+second ends 0.499878 s to 0.5 s after STOP is released (RV-8523, page 42, which is the same design). See
 firmware_notes/rtc/pcf8523.md.
 """
 
@@ -41,7 +41,7 @@ class Pcf8523(StoppableChip):
     layout: ClassVar[Layout] = Layout(SECONDS, date_first=True, weekday=lambda day: day)
     block: ClassVar[tuple[int, int]] = (CONTROL_1, 16)
     stop_bit: ClassVar[tuple[int, int]] = (CONTROL_1, STOP)
-    first_tick_s: ClassVar[float] = 0.507874
+    first_tick_s: ClassVar[float] = 0.499939
 
     @property
     def trim_spec(self) -> TrimSpec:

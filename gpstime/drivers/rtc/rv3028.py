@@ -36,8 +36,8 @@ _SPEC = TrimSpec(
     hi=255,
     ppm_per_step=0.9537,
     positive="faster",
-    acts="pulses",
-    cycle_s=32,
+    acts="continuous",  # a clock (30.5 us) more or less in 32 s for each step: how they are spread is not known here
+    cycle_s=1,
     settles_s=32,
     source="RV-3028-C7 application manual, EEPROM Offset: 1/(32768 x 32) a step; a positive value makes it faster",
 )

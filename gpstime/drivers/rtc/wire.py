@@ -91,8 +91,8 @@ class Wire:
         """ "ds3231 at 0x68 on /dev/i2c-1"."""
         return f"{self.name} at 0x{self.address:02x} on {self.bus_name}"
 
-    def read(self, first: int, length: int) -> Transfer:
-        """`length` registers in one block transfer."""
+    def read(self, first: int, length: int, *, last: bool = False) -> Transfer:
+        """`length` registers in one block transfer. `last`: the instant that counts is that of the last byte (nothing latches)."""
 
         def attempt() -> tuple[int, ...]:
             values = tuple(self._bus.read_i2c_block_data(self.address, first, length))
@@ -101,6 +101,8 @@ class Wire:
             return values
 
         before, after, values = self._tried(attempt)
+        if last:  # the address, the register, the address again, and the other bytes went before it
+            return Transfer(RawNs(min(after, before + (length + 2) * self._byte_ns)), after, first, values)
         return Transfer(before, self._less(before, after, length), first, values)
 
     def read_byte(self, register: int) -> Transfer:
@@ -175,7 +177,7 @@ class Wire:
         bus = self.bus_name.rpartition("-")[2]
         device = f"{bus}-{self.address:04x}" if bus.isdigit() else f"BUS-{self.address:04x}"
         who = f"the kernel's driver {driver}" if driver else "a driver of the kernel"
-        through = f"Read it through the kernel: open_rtc('kernel', bus='{node}')" if node else "There is no /dev/rtc of it"
+        through = f"Read it through the kernel: gpstime.open_kernel_rtc('{node}')" if node else "There is no /dev/rtc of it"
         place = f"/sys/bus/i2c/drivers/{driver or 'DRIVER'}"
         where = f" as {node}" if node else ""
         return (
