@@ -46,7 +46,7 @@ def bring(name: str, folder: str, leap: LeapTable, ring_bytes: int) -> dict[str,
         record = Record(folder, world.head | {"imported": name}, ring_bytes=ring_bytes)
         try:
             if record.state is not State.OK:
-                raise UsageError(f"nothing imported: {record.why}")
+                raise UsageError(f"nothing imported: {record.trouble}")
             taken = _Counted(world)
             run(taken, Engine(leap, world.not_before), [record])
         finally:
@@ -55,7 +55,7 @@ def bring(name: str, folder: str, leap: LeapTable, ring_bytes: int) -> dict[str,
         world.close()
     facts = record.facts
     if record.state is not State.OK:
-        raise UsageError(f"{name} is not wholly imported: {record.why}")
+        raise UsageError(f"{name} is not wholly imported: {record.trouble}")
     return {"file": name, "record": folder, "run": facts["run"], "events": taken.events_seen, "skipped": dict(world.skipped)}
 
 

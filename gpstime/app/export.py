@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import sys
 
 from gpstime.app.replay import add_run_arguments, chosen
@@ -41,6 +43,17 @@ def part(run: Run, others: list[Run], leap: LeapTable, since: UtcTime | None, un
     return [None if utc is None else placing.raw(utc) for utc in (since, until)]
 
 
+def _not_into(out: str, found: list[Run]) -> None:
+    """UsageError if the capture would be written over a file of the record, which is what it is read from."""
+    if out == "-" or not os.path.exists(out):
+        return
+    for run in found:
+        for segment in (*run.kept, *run.raw):
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samefile(out, segment.path):
+                    raise UsageError(f"{out} is a file of the record itself: name another")
+
+
 def command(args: argparse.Namespace) -> int:
     """Write the capture; 0, or 1 if there was not one event to write."""
     from gpstime.drivers.leap_files import load
@@ -49,12 +62,20 @@ def command(args: argparse.Namespace) -> int:
     since, until = part(run, others, load(), args.since, args.until)
     world = RunWorld(run, args.read, since, until)
     head = {key: value for key, value in world.head.items() if key not in ("run", "segment")}
+    _not_into(args.out, others)
     events = 0
-    with written(args.out) as out:
-        out.write(encode_head(**head) + "\n")
-        for event in world.events():
-            out.write(encode(event) + "\n")
-            events += 1
+    try:
+        with written(args.out) as out:
+            out.write(encode_head(**head) + "\n")
+            for event in world.events():
+                out.write(encode(event) + "\n")
+                events += 1
+            out.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        name = "to the output" if args.out == "-" else args.out
+        raise UsageError(f"can't write {name}: {e.strerror or e}; name another file or make room") from e
     told = {"file": args.out, "record": folder, "run": run.number, "read": "bytes" if world.from_bytes else "epochs"}
     told |= {"events": events, "damage": dict(run.damage)}
     way = "with the receiver's raw bytes" if world.from_bytes else "with epochs in place of the receiver's bytes"

@@ -16,7 +16,7 @@ from gpstime.model import Epoch, Event, Finding, Heard, LabelChange, Offset, Rej
 from gpstime.store.batches import pack
 from gpstime.store.capture import Mark, encode, encode_mark
 from gpstime.store.digest import THINKING, Digest
-from gpstime.store.trouble import State
+from gpstime.store.trouble import MEANWHILE, State
 from gpstime.store.writer import KEEP_FREE, Writer
 from gpstime.times import NS, RawNs, UtcTime
 
@@ -67,6 +67,11 @@ class Record:
     @property
     def why(self) -> str:
         """A sentence for people where the state is not ok."""
+        return self.trouble and self.trouble + MEANWHILE
+
+    @property
+    def trouble(self) -> str:
+        """The same for who waits for the disk, such as an import."""
         return self._writer.why
 
     @property
@@ -75,7 +80,7 @@ class Record:
         w = self._writer
         return {
             "state": w.state.value,
-            "why": w.why,
+            "why": self.why,
             "run": w.run,
             "written_bytes": w.written,
             "ring_bytes": w.ring_size,

@@ -30,6 +30,8 @@ _STATES = {
 }
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG)
 _ELSEWHERE = "let record.folder be elsewhere"
+MEANWHILE = "; measuring goes on, and what is not written yet waits in memory"
+"""what a run adds to the sentence"""
 
 
 def state_of(e: OSError) -> State:
@@ -50,7 +52,7 @@ def sentence(e: OSError, folder: Path) -> str:
         case State.BUSY:
             said = f"{e}: end it, or {_ELSEWHERE}"
         case _ if e.errno in _NO_FOLDER:
-            said = f"there is no folder {folder}, and none can be made ({why}): see what is in its way, or {_ELSEWHERE}"
+            said = f"can't write to {folder}: no such folder can be made ({why}): see what is in its way, or {_ELSEWHERE}"
         case _:
             said = f"can't write to {folder}: {why}; the disk may be dying, look into dmesg"
-    return f"{said}; measuring goes on, and what is not written yet waits in memory"
+    return said

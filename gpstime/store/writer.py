@@ -16,7 +16,7 @@ from pathlib import Path
 from gpstime.store.batches import ends_whole, pack
 from gpstime.store.capture import encode_head
 from gpstime.store.shelf import Appender, Segment, lock, segments
-from gpstime.store.trouble import State, sentence, state_of
+from gpstime.store.trouble import MEANWHILE, State, sentence, state_of
 
 KEEP_FREE = 32 << 20
 """bytes of the disk that a record leaves to others: a full root file system stops more than a record"""
@@ -198,7 +198,7 @@ class Writer:
 
     def _say(self, state: State, why: str) -> None:
         if state is not self.state:
-            self._told(why)
+            self._told(why if state is State.OK else why + MEANWHILE)
         self.state, self.why = state, why if state is not State.OK else ""
 
     def close(self) -> None:

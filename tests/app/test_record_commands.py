@@ -193,3 +193,42 @@ def test_keys_are_those_of_the_paper(tmp_path):
     keys = (object_of(r).keys() - as_object(r.measurement).keys()) | listed_object(listing(found, BUILT_IN.table)[0]).keys()
     for key in keys:
         assert f"`{key}`" in section, key
+
+
+def test_an_export_does_not_write_over_what_it_reads(tmp_path, capsys):
+    record_of(tmp_path, Scenario(duration_s=90), ring_bytes=1 << 20)
+    for segment in (*runs(tmp_path)[0].kept, *runs(tmp_path)[0].raw):
+        before = segment.path.read_bytes()
+        (tmp_path / "link.jsonl.xz").symlink_to(segment.path)
+        for name in (segment.path, tmp_path / "link.jsonl.xz"):
+            assert main(["export", str(name), "--record", str(tmp_path)]) == 2
+            assert "of the record itself" in capsys.readouterr().err
+        assert segment.path.read_bytes() == before
+        (tmp_path / "link.jsonl.xz").unlink()
+
+
+def test_what_an_export_needs_is_named(tmp_path, capsys, monkeypatch):
+    record_of(tmp_path, Scenario(duration_s=90))
+    assert main(["export", "/dev/full", "--record", str(tmp_path)]) == 2
+    assert "can't write /dev/full: No space left" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    assert main(["export", str(tmp_path / "out.jsonl.zst"), "--record", str(tmp_path)]) == 2
+    assert "pip install gpstime-pi[zstd]" in capsys.readouterr().err
+    assert not (tmp_path / "out.jsonl.zst").exists()
+
+
+def test_the_list_verified(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("gpstime.app.replay.SHORT", 0)
+    monkeypatch.setattr("gpstime.store.ends.PIECE", 6000)
+    record_of(tmp_path, Scenario(duration_s=1500))
+    path = runs(tmp_path)[0].kept[0].path
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    quick = json.loads(told(capsys, "replay", "--record", tmp_path, "--list", "--json"))
+    slow = json.loads(told(capsys, "replay", "--record", tmp_path, "--list", "--verify", "--json"))
+    assert (quick["whole"], quick["damage"]) == (False, {})
+    assert (slow["whole"], slow["damage"]) == (True, {"damaged-batch": 1, "batch-lost": 1})
+    assert slow["batches"] == quick["batches"] - 1
+    assert main(["replay", "--record", str(tmp_path), "--verify"]) == 2
+    assert "goes with --list" in capsys.readouterr().err

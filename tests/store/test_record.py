@@ -163,6 +163,7 @@ def test_trouble_is_a_state_with_a_sentence_and_nothing_is_lost_by_it(tmp_path, 
     assert record.state is state
     assert word in record.why
     assert "measuring goes on" in record.why
+    assert "measuring" not in record.trouble
     assert told == [record.why]
     assert record.facts["waiting"] == 2
     disk.error = None
