@@ -60,7 +60,13 @@ def receiver(config: Config, time: LiveTime, readings: Clocks) -> ByteInput | No
 
     baud = config.receiver.baud
     port = SerialPort(port_of(config), 9600 if isinstance(baud, str) else baud, time=time, share=config.receiver.share)
-    return WatchedPort(port, None if isinstance(baud, str) else baud)
+    watched = WatchedPort(port, None if isinstance(baud, str) else baud)
+    if not config.receiver.send:
+        return watched
+    from gpstime.core.orders import order
+    from gpstime.drivers.receiver_setup import PreparedPort
+
+    return PreparedPort(watched, [order(text) for text in config.receiver.send])
 
 
 def board_source(every_s: float, time: LiveTime) -> Regular:

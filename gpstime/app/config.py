@@ -96,6 +96,9 @@ def parse(text: str, name: str) -> Config:
     made = Config(**parts, file=name, lines=lines)
     if made.receiver.source == made.pulse.backend == "none":
         problem("pulse.backend", "with neither a receiver nor a pulse there is nothing to watch: leave one of the two out")
+    if made.receiver.send and (made.receiver.share or made.receiver.source != "serial" or "://" in made.receiver.port):
+        whose = "is shared" if made.receiver.share else "is another's"
+        problem("receiver.send", f"nothing is sent to a receiver whose port {whose}: take send out, or read a serial port alone")
     if problems:
         raise ConfigError([sentence for _, sentence in sorted(problems)])
     return made
@@ -127,6 +130,8 @@ def say(value: Any) -> str:
     """A value as TOML writes it (text, numbers, true and false; anything else as Python does)."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(say, value))}]"
     if isinstance(value, str):
         inner = value.replace("\\", "\\\\").replace('"', '\\"')
         return '"' + "".join(c if ord(c) >= 32 else f"\\u{ord(c):04x}" for c in inner) + '"'

@@ -108,6 +108,16 @@ def _baud(v: Any) -> int:
     return v
 
 
+def _orders(v: Any) -> tuple[str, ...]:
+    from gpstime.core.orders import MOST, order  # few configurations have any
+
+    if not isinstance(v, list) or len(v) > MOST or not all(isinstance(text, str) for text in v):
+        raise ValueError(f'write a list of at most {MOST} texts like "$PMTK220,1000 -> $PMTK001,220,3"')
+    for text in v:
+        order(text)
+    return tuple(v)
+
+
 # ---- the schema ----------------------------------------------------------------------------------------------------------------
 
 
@@ -117,6 +127,7 @@ class Receiver:
     port: str = _key(AUTO, _text('a device such as "/dev/serial0", or "socket://host:port"'), "the receiver's port")
     baud: int | str = _key(AUTO, _auto_or(_baud), "its rate; auto listens and looks which one makes sentences")
     share: bool = _key(False, _flag, "read a port that somebody else holds too (both lose bytes)")
+    send: tuple[str, ...] = _key((), _orders, 'sent at every open, with the answer expected: ["$PMTK220,1000 -> $PMTK001,220,3"]')
     gpsd: str = _key("localhost:2947", _text('"host:port" of gpsd'), "used when source is gpsd")
 
 
@@ -130,9 +141,7 @@ class Pulse:
     device: str = _key(AUTO, _text('a name such as "pps@12.-1" or "/dev/pps0"'), "kernel: which pulse, by its name in sysfs")
     chip: str = _key(AUTO, _text('a label such as "pinctrl-bcm2711"'), "gpiod: the chip's label")
     line: int = _key(18, _whole(0, 1023, "a GPIO line"), "gpiod, rpi-gpio: the line that the pulse is wired to")
-    edge: str = _key(
-        AUTO, _word(AUTO, "assert", "clear"), "the edge that marks the second; auto finds out"
-    )
+    edge: str = _key(AUTO, _word(AUTO, "assert", "clear"), "the edge that marks the second; auto finds out")
     bias_us: float | str = _key(
         AUTO, _auto_or(_number(-1e5, 1e5, "microseconds")), "by how much stamps are late; auto takes what is known of the board"
     )

@@ -27,6 +27,8 @@ class WatchedPort:
         self._said = ""
         self._notes: list[str] = []
         self._opened = -1
+        self.settled = 0
+        """How often the port became readable: opened at a rate that is given or of no account, or its rate found."""
         if baud is not None:
             port.baud = baud
 
@@ -72,6 +74,8 @@ class WatchedPort:
         self._watch = LineWatch(self.port.name, None if rateless else self.port.baud)
         if self._given is None and not rateless:
             self._start_search()
+        else:
+            self.settled += 1
 
     def _start_search(self) -> None:
         self._search = BaudSearch(self.port.baud, self._rates)
@@ -89,6 +93,7 @@ class WatchedPort:
             self._start_search()  # for ever: the receiver may get its power yet
             return None
         self._search = None
+        self.settled += 1
         watch.baud = search.found
         watch.restart()
         return portion

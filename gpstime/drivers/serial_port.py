@@ -64,7 +64,7 @@ class SerialPort:
         self._baud = baud
         self._time = time or MachineTime()
         self.clock = self._time.now
-        self._share, self._gather_s, self._by_id, self._proc = share, gather_s, by_id, proc
+        self.shared, self._gather_s, self._by_id, self._proc = share, gather_s, by_id, proc
         self._port: serial.Serial | None = None
         self._poll = select.poll()
         self._fd = -1
@@ -114,15 +114,15 @@ class SerialPort:
         device = self._link if self._link and os.path.exists(self._link) else self.device
         network = "://" in device
         node = device if network else os.path.realpath(device)
-        others = [] if network or self._share else [h for h in holders(device, self._proc) if h.sure]
+        others = [] if network or self.shared else [h for h in holders(device, self._proc) if h.sure]
         if others:
             raise DeviceBusy(others[0].sentence())
         port: serial.Serial | None = None
         try:
-            lock = None if network or self._share else True
+            lock = None if network or self.shared else True
             port = serial.serial_for_url(device, baudrate=self._baud, timeout=0, write_timeout=1, exclusive=lock)
             self._fd = port.fileno()
-            if not (network or self._share):
+            if not (network or self.shared):
                 fcntl.ioctl(self._fd, termios.TIOCEXCL)  # pyserial's own lock is seen only by those that ask for it
         except (OSError, termios.error, ValueError) as error:
             if port is not None:
@@ -139,7 +139,7 @@ class SerialPort:
         self._node = node
         if not network:
             self._link = self._stable_name(node) or self._link
-            self._notes += [h.sentence() for h in holders(device, self._proc) if self._share or not h.sure]
+            self._notes += [h.sentence() for h in holders(device, self._proc) if self.shared or not h.sure]
         self._looked_at = None
         self._gather.relearn()
 
@@ -177,7 +177,7 @@ class SerialPort:
         if port is None:
             return
         with contextlib.suppress(OSError):  # if it is gone, its lock is too
-            if not (self._share or "://" in self._node):
+            if not (self.shared or "://" in self._node):
                 fcntl.ioctl(self._fd, termios.TIOCNXCL)
         with contextlib.suppress(OSError):
             port.close()

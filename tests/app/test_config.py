@@ -63,6 +63,11 @@ def test_what_the_file_says_is_in_force_and_the_rest_is_default() -> None:
         ('[pulse]\nbackend = "gpio"', "write one of 'auto', 'kernel', 'gpiod', 'rpi-gpio', 'none'"),
         ('[receiver]\nport = ""', 'c.toml:2: [receiver] port can\'t be ""'),
         ('[receiver]\nsource = "none"\n[pulse]\nbackend = "none"', "nothing to watch"),
+        ('[receiver]\nsend = "$PMTK605"', "write a list of at most 32 texts"),
+        ('[receiver]\nsend = ["PMTK605"]', "is neither an NMEA sentence (it begins with $) nor bytes"),
+        ('[receiver]\nsend = ["$PMTK605"]\nshare = true', "c.toml:2: nothing is sent to a receiver whose port is shared"),
+        ('[receiver]\nsend = ["$PMTK605"]\nsource = "gpsd"', "c.toml:2: nothing is sent to a receiver whose port is another's"),
+        ('[receiver]\nsend = ["$PMTK605"]\nport = "socket://a:1"', "whose port is another's"),
     ],
 )
 def test_an_error_has_its_line_and_the_remedy(text: str, told: str) -> None:
@@ -74,6 +79,13 @@ def test_an_error_has_its_line_and_the_remedy(text: str, told: str) -> None:
 def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:
     found = problems("[pulse]\nline = -1\nedge = 'up'\n[receiver]\nbaud = 1\n")
     assert [p.split()[0] for p in found] == ["c.toml:2:", "c.toml:3:", "c.toml:5:"]
+
+
+def test_orders_for_the_receiver_are_shown_as_they_were_written() -> None:
+    text = '[receiver]\nsend = ["$PMTK220,1000 -> $PMTK001,220,3", "hex b5 62 06 08 00 00"]\n'
+    made = parse(text, "c.toml")
+    assert made.receiver.send == ("$PMTK220,1000 -> $PMTK001,220,3", "hex b5 62 06 08 00 00")
+    assert parse(as_toml(made), "again").receiver == made.receiver
 
 
 def test_what_is_shown_means_the_same() -> None:
