@@ -5,9 +5,6 @@ from __future__ import annotations
 import errno
 import itertools
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 from recording import LEAP, Values, again, last, own, recorded
@@ -345,11 +342,3 @@ def test_latest_is_the_last_second_that_is_sure(tmp_path):
     assert latest(tmp_path) == UtcTime.civil(2026, 5, 1, 0, 2, 29)
     recorded(tmp_path, Scenario(duration_s=5, seed=1, start=UtcTime.civil(2026, 6, 1)))  # too short for a label
     assert latest(tmp_path) == UtcTime.civil(2026, 5, 1, 0, 2, 29)
-
-
-def test_killed_at_random_moments():
-    """A bounded number of what `tests/bench/kill_record.py --kills 1000` does."""
-    script = Path(__file__).parent.parent / "bench" / "kill_record.py"
-    done = subprocess.run([sys.executable, str(script), "--kills", "24"], capture_output=True, text=True, check=False, timeout=240)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "24 kills" in done.stdout

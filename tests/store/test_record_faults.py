@@ -13,7 +13,7 @@ import pytest
 from gpstime.model import Event, PpsEdge, SerialBytes
 from gpstime.store.record import Record
 from gpstime.store.runs import RunWorld, runs
-from gpstime.store.shelf import segments
+from gpstime.store.shelf import Appender, segments
 from gpstime.store.trouble import State
 from gpstime.times import NS, RawNs, UnixNs
 
@@ -155,6 +155,64 @@ def test_killed_between_any_two_calls(tmp_path, system, what):
         assert list(RunWorld(runs(folder)[-1]).events()) == ALL[:1]
         if killed and events:
             assert list(RunWorld(runs(folder)[0], "epochs").events()) == events
+
+
+class Durable(System):
+    """A system that knows what of its files a power cut would leave: what was synced, in names that were synced."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__(monkeypatch)
+        self.paths: dict[int, Path] = {}
+        self.synced: dict[Path, bytes] = {}
+        self.named: set[Path] = set()
+
+    def _done(self, name: str, args, result):
+        super()._done(name, args, result)
+        if name == "open":
+            self.paths[result] = Path(args[0])
+        elif name == "fdatasync":
+            self.synced[self.paths[args[0]]] = self.paths[args[0]].read_bytes()
+        elif name == "fsync" and self.paths[args[0]].is_dir():
+            self.named |= set(self.paths[args[0]].iterdir())
+        return result
+
+    def cut_power(self, folder: Path) -> None:
+        for path in list(folder.iterdir()):
+            if path in self.named and path in self.synced:
+                path.write_bytes(self.synced[path])
+            else:
+                path.unlink()
+
+
+def lost_to_power_cuts(tmp_path: Path, system: Durable) -> float:
+    """Seconds that are lost at most, wherever the power is cut."""
+    system.what, worst, n = "killed after", 0.0, 0
+    while True:
+        n += 1
+        system.at, folder = n, tmp_path / str(n)
+        system.synced.clear()
+        system.named.clear()
+        seen, _, killed = recording(folder, system)
+        if not killed:
+            assert n > 60
+            return worst
+        if folder.is_dir():
+            system.cut_power(folder)
+            events, damage = kept(folder)
+            assert events == ALL[: len(events)]
+            assert damage == {}
+        worst = max(worst, (seen[-1].at - (events[-1].at if folder.is_dir() and events else 0)) / NS if seen else 0)
+
+
+def test_the_power_is_cut_after_any_call(tmp_path, monkeypatch):
+    """What was synced is all that counts. The twin: without the syncs, or without that of the folder, more is lost."""
+    monkeypatch.setattr("gpstime.store.writer.SEGMENT", 900)
+    assert lost_to_power_cuts(tmp_path / "synced", Durable(monkeypatch)) <= COMMIT_S + 1.1
+    monkeypatch.setattr(Appender, "_sync_folder", lambda self: None)
+    assert lost_to_power_cuts(tmp_path / "no folder", Durable(monkeypatch)) > 40
+    append = Appender.append
+    monkeypatch.setattr(Appender, "append", lambda self, batch, durable: append(self, batch, durable=False))
+    assert lost_to_power_cuts(tmp_path / "none", Durable(monkeypatch)) > 40
 
 
 @pytest.mark.parametrize("lasting", [1, 7])
