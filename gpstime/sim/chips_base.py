@@ -232,7 +232,7 @@ class Chip(Ticking):
     @property
     def truth(self) -> ChipTruth:
         """Now: at the last instant to which somebody brought it."""
-        ppm = self.rate_ppm()
+        ppm, pulses = self.rate_ppm(), self._pulses_ppm()
         shows = self.layout.shows(self.file)
         if shows is not None:
             shows = UtcTime.from_unix(shows.unix + self._pending * NS + min(NS - 1, max(0, math.floor(self._phase))))
@@ -243,7 +243,7 @@ class Chip(Ticking):
             shows,
             self._phase,
             ppm,
-            ppm + self._pulses_ppm(),
+            ((1.0 + ppm * 1e-6) / (1.0 - pulses * 1e-6) - 1.0) * 1e6 if pulses else ppm,
             self._last_tick,
             self._at + left if counting else None,
             counting,

@@ -12,11 +12,14 @@ from typing import ClassVar
 
 from gpstime.sim.chips_base import Chip, Reg
 from gpstime.sim.chips_calendar import Layout, bcd
+from gpstime.times import NS
 
 SECONDS, EXTENSION, FLAG, CONTROL, HUNDREDTHS, OFFSET = 0x00, 0x0D, 0x0E, 0x0F, 0x10, 0x2C
 V1F, V2F, RESET, FD, FD_1HZ = 0x01, 0x02, 0x01, 0x0C, 0x08
 PPM_PER_STEP = 1e6 / 2**22
 COPY = 0x11
+DEAF_NS = 61_000
+"""So long, once a second, it does not acknowledge (rtc-rv8803). Where in the second is not said: the seed decides."""
 
 _CLOCK = {
     SECONDS: Reg(0x00, 0x7F),
@@ -52,6 +55,16 @@ class Rv8803(Chip):
     size = 0x30
     access = "live"
     tick_falls = False
+
+    def _power_up(self) -> None:
+        super()._power_up()
+        self._deaf = self._draw.uniform(0.0, NS - DEAF_NS)
+
+    def begin(self, at: int, reading: bool) -> bool:
+        self.run_to(at)
+        if self._counting() and not self._addressed and 0 <= self._phase - self._deaf < DEAF_NS:
+            return False
+        return super().begin(at, reading)
 
     def _trust(self) -> None:
         self.file[FLAG] &= ~(V1F | V2F) & 0xFF

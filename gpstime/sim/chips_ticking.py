@@ -58,7 +58,7 @@ class Ticking:
         return 0.0
 
     def _pulses_ppm(self) -> float:
-        """Mean of those over a whole cycle."""
+        """Mean of those over a whole cycle: so much of the chip's own time is passed over."""
         return 0.0
 
     def _quiet_s(self) -> int:
