@@ -8,7 +8,8 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from gpstime.app.advice import Advice, advice
+from gpstime.app.advice import advice
+from gpstime.app.advice_serial import Advice
 from gpstime.app.devices import as_object, look
 from gpstime.app.durations import parse_duration
 from gpstime.drivers.inventory import HEADER_CHIPS, Inventory, PulseDevice, SerialPort, lateness

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gpstime.app.advice import advice, generation, has_bluetooth
+from gpstime.app.advice import advice
+from gpstime.app.advice_serial import generation, has_bluetooth
 from gpstime.app.catalogue import port_of
 from gpstime.app.devices import as_object, look
 from gpstime.app.settings import Config
