@@ -114,6 +114,11 @@ def runs(folder: str | Path) -> list[Run]:
     """The runs of the record in `folder`, oldest first. CaptureUnreadable if it is not there or forbidden."""
     try:
         found = segments(Path(folder))
+    except PermissionError:
+        raise CaptureUnreadable(
+            f"can't read the record in {folder}: only its user and its group may: ask with sudo, or join the group (the service's "
+            "own is gpstime: sudo usermod -aG gpstime $USER, then log in again)"
+        ) from None
     except OSError as e:
         raise CaptureUnreadable(f"can't read the record in {folder}: {e.strerror or e}") from e
     by_run: dict[int, Run] = {}

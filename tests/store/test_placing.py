@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from recording import LEAP, recorded
+from recording import LEAP, again, recorded
 
 from gpstime.app.run import run
 from gpstime.core.engine import Engine
@@ -167,3 +167,18 @@ def test_the_service_s_own_reading_of_a_run_is_not_changed_by_it(tmp_path):
     assert [e for e in RunWorld(runs(tmp_path)[0]).events() if isinstance(e, PpsEdge)] == [
         e for e in values.events if isinstance(e, PpsEdge)
     ]
+
+
+def test_batches_that_end_within_a_leap_second_and_at_midnight(tmp_path):
+    """A commit at every pulse: the leap second itself is an anchor, and both it and midnight are placed where they were."""
+    values, _ = recorded(tmp_path, Scenario(duration_s=400, seed=6, faults=("leap-second:at=200s",)), commit_s=1)
+    (run,) = runs(tmp_path)
+    names = {utc.iso(): at for at, utc in standing(run.marks)}
+    assert {"2016-12-31T23:59:59Z", "2016-12-31T23:59:60Z"} <= set(names)
+    placing = placing_of(run, [], LEAP)
+    at = names["2016-12-31T23:59:60Z"]
+    for seconds, name in ((-1, "2016-12-31T23:59:59Z"), (0, "2016-12-31T23:59:60Z"), (1, "2017-01-01T00:00:00Z")):
+        placed = placing.at(RawNs(at + seconds * NS + NS // 2))
+        assert placed is not None
+        assert placed.utc.iso()[:19] == name[:19]
+    assert again(run, "epochs").findings == values.findings

@@ -342,3 +342,13 @@ def test_latest_is_the_last_second_that_is_sure(tmp_path):
     assert latest(tmp_path) == UtcTime.civil(2026, 5, 1, 0, 2, 29)
     recorded(tmp_path, Scenario(duration_s=5, seed=1, start=UtcTime.civil(2026, 6, 1)))  # too short for a label
     assert latest(tmp_path) == UtcTime.civil(2026, 5, 1, 0, 2, 29)
+
+
+def test_a_record_of_somebody_else_names_the_remedy(tmp_path, monkeypatch):
+    def scandir(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(CaptureUnreadable, match="usermod -aG gpstime"):
+        runs(tmp_path)
+    assert latest(tmp_path) is None

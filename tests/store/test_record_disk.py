@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 from pathlib import Path
 
@@ -88,3 +89,12 @@ def test_a_read_only_disk(card):
     assert "mount it for writing" in told[0]
     assert "again" in told[1]
     assert again(last(card / "record"), "auto").findings == values.findings
+
+
+def test_raw_bytes_go_with_the_commit(card, monkeypatch):
+    """The twin: without the push towards the device the journal is committed a second time for them."""
+    with_push, _ = bench_card.measure(64 << 20, True, False)
+    monkeypatch.setattr(os, "posix_fadvise", lambda *args: None)
+    without, _ = bench_card.measure(64 << 20, True, False)
+    assert with_push <= 150
+    assert with_push < 0.9 * without
