@@ -14,7 +14,6 @@ from gpstime.core.trim import TrimSpec
 from gpstime.drivers.rtc.calendar import Layout, decode
 from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus, signed
-from gpstime.errors import RtcRefused
 from gpstime.times import NS
 
 SECONDS, MONTH, CONTROL, STATUS, AGING, TEMPERATURE = 0x00, 0x05, 0x0E, 0x0F, 0x10, 0x11
@@ -93,22 +92,27 @@ class Ds3231(RtcChip):
         return signed(self.wire.read_byte(AGING)[AGING], 8)
 
     def write_trim(self, value: int) -> None:
-        """Also starts a conversion, without which the value acts only up to 64 s later (F-R15), and waits for its end."""
+        """Also starts a conversion, without which the value acts only up to 64 s later (F-R15), and waits for its end.
+
+        A conversion that does not end within a second is left alone: the value is taken, and acts from the next one on.
+        """
         self._check_trim(value)
-        self._wait_for_conversion("it is converting already; try again")
+        free = self._conversion_ends()
         self.wire.write(AGING, [value & 0xFF])
         self._check_trim_taken(value)
-        self._update(CONTROL, 0, CONV)
-        self._wait_for_conversion(f"it holds {value} now, and uses it from its next conversion on")
+        if free:
+            self._update(CONTROL, 0, CONV)
+            self._conversion_ends()
 
-    def _wait_for_conversion(self, otherwise: str) -> None:
+    def _conversion_ends(self) -> bool:
+        """Wait until none goes on. False: a second was not enough."""
         end = self.wire.time.now() + round(CONVERSION_S * NS)
         while True:
             got = self.wire.read(CONTROL, 2)
             if not got[CONTROL] & CONV and not got[STATUS] & BSY:
-                return
+                return True
             if self.wire.time.now() >= end:
-                raise RtcRefused(f"{self.wire.where}: the temperature conversion does not end: {otherwise}.")
+                return False
             self.wire.time.sleep(POLL_S)
 
     def square_wave(self, on: bool) -> None:

@@ -75,5 +75,5 @@ class Pcf85063a(StoppableChip):
         self._update(CONTROL_2, COF, COF_1HZ if on else COF)
 
     def _write_fields(self, fields: list[int]) -> Written:
-        self._update(CONTROL_1, TWELVE, 0)
+        self._update(CONTROL_1, TWELVE | EXT_TEST, 0)
         return super()._write_fields(fields)

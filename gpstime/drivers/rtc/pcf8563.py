@@ -12,6 +12,7 @@ from typing import ClassVar
 from gpstime.drivers.rtc.calendar import Layout, decode
 from gpstime.drivers.rtc.chip import StoppableChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus
+from gpstime.drivers.rtc.wire import Written
 
 CONTROL_1, SECONDS, MONTH, CLKOUT = 0x00, 0x02, 0x07, 0x0D
 STOP, TEST1 = 0x20, 0x80
@@ -52,6 +53,10 @@ class Pcf8563(StoppableChip):
             square_wave=_RATES[clkout & FD] if clkout & FE else "off",
             registers=registers,
         )
+
+    def _write_fields(self, fields: list[int]) -> Written:
+        self._update(CONTROL_1, TEST1, 0)
+        return super()._write_fields(fields)
 
     def square_wave(self, on: bool) -> None:
         self._update(CLKOUT, 0 if on else FE, FE | FD if on else 0)

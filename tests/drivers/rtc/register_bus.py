@@ -27,12 +27,16 @@ class Clock:
 
 
 class RegisterBus:
-    """`failing`: errors raised by the next transfers, one each (None: that one works). `log`: ("r" or "w", register, length)."""
+    """`failing`: errors raised by the next transfers, one each (None: that one works). `log`: ("r" or "w", register, length).
+
+    `done`: bits that the chip clears when it has done what they ask for, by register.
+    """
 
     def __init__(self, address: int, registers: Sequence[int] = ()) -> None:
         self.address = address
         self.registers = list(registers) + [0] * (256 - len(registers))
         self.failing: list[int | None] = []
+        self.done: dict[int, int] = {}
         self.log: list[tuple[str, int, int]] = []
         self.closed = False
 
@@ -63,6 +67,8 @@ class RegisterBus:
         self._transfer("w", address, register, len(values))
         assert all(0 <= value <= 0xFF for value in values)
         self.registers[register : register + len(values)] = values
+        for asked, bits in self.done.items():
+            self.registers[asked] &= ~bits
 
     def i2c_rdwr(self, *messages: Any) -> None:
         raise NotImplementedError
