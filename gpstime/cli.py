@@ -22,6 +22,7 @@ COMMANDS = {
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),
     "nmea": ("gpstime.app.nmea", "every epoch and every rejection of a raw receiver capture"),
     "replay": ("gpstime.report.replay", "a run of the record again: is it what the run itself found, and when was it"),
+    "rtc": ("gpstime.report.rtc", "a clock chip: what it shows, how far off it is, its trim, setting it"),
     "run": ("gpstime.app.daemon", "the service: watch pulse and receiver until told to stop"),
     "sim": ("gpstime.app.sim", "write a capture of a simulated board"),
     "status": ("gpstime.report.status", "how the running service stands"),

@@ -55,10 +55,10 @@ def code_of(text: str) -> str:
 
 
 def commands_in(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(command, options) for each `gpstime ...` in code; a line may be continued with a backslash."""
+    """(command, options) for each `gpstime ...` in code; a line may be continued with a backslash. `rtc` has a second word."""
     found = []
     for line in code_of(text).replace("\\\n", " ").splitlines():
-        match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +([a-z]+)\b(.*)", line)
+        match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +(rtc [a-z]+|[a-z]+)\b(.*)", line)
         if match:
             options = re.findall(r"(?<!\S)(--[a-z][a-z-]*)", match[2].split(" | ")[0])
             found.append((match[1], tuple(options)))
@@ -75,7 +75,7 @@ def help_of(*words: str) -> str:
 def unknown_commands(text: str) -> list[str]:
     found = []
     for command, options in commands_in(text):
-        told = help_of(command)
+        told = help_of(*command.split())
         if not told:
             found.append(command)
         found.extend(f"{command} {option}" for option in options if told and not re.search(rf"{option}\b(?!-)", told))
@@ -131,7 +131,7 @@ def test_paper(path: Path) -> None:
 
 
 def test_readme_shows_each_command() -> None:
-    shown = {command for command, _ in commands_in((ROOT / "README.md").read_text(encoding="utf-8"))}
+    shown = {command.split()[0] for command, _ in commands_in((ROOT / "README.md").read_text(encoding="utf-8"))}
     listed = set(re.findall(r"^ {4}([a-z]+) ", help_of(), re.MULTILINE))
     assert listed
     assert shown == listed
@@ -172,7 +172,7 @@ def test_the_name_clash_is_told_plainly() -> None:
 
 def test_readme_examples_are_real(tmp_path: Path) -> None:
     ran = list(examples(README.read_text(encoding="utf-8")))
-    assert {command.split()[1] for command, _ in ran} == {*("measure", "nmea", "sim", "import", "replay", "export")}
+    assert {command.split()[1] for command, _ in ran} == {*("measure", "nmea", "sim", "import", "replay", "export", "rtc")}
     for command, shown in ran:
         done = run(command, tmp_path)
         assert shown_is_real(shown, done.stdout), f"python tests/readme_examples.py mends this: $ {command}\n{done.stdout}"
@@ -305,3 +305,18 @@ def test_a_test_that_is_not_there_is_found() -> None:
 def test_a_missing_version_is_found() -> None:
     assert changelog_lacks("0.1.0", "# Changelog\n\n## 0.1.00\n\n## 0.2.0\n")
     assert not changelog_lacks("0.1.0", "# Changelog\n\n## 0.1.0 (not released)\n")
+
+
+def test_json_keys_of_rtc() -> None:
+    """Each key that the actions of `gpstime rtc` print is in the paper, and the paper names no other."""
+    text = (ROOT / "docs/json.md").read_text(encoding="utf-8").split("## gpstime rtc --json")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?:all|[a-z]+(?: --verify)?) \| ((?:`\w+`(?:, )?)+) \|", text, re.MULTILINE)
+    told = {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+    printed = {"action", "chip", "simulated"}
+    for name in ("rtc_words.py", "rtc_trim_words.py"):
+        tree = ast.parse((ROOT / "gpstime/report" / name).read_text(encoding="utf-8"))
+        for function in (n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name.endswith("_object")):
+            returned = next(n for n in ast.walk(function) if isinstance(n, ast.Return))
+            assert isinstance(returned.value, ast.Dict)
+            printed |= {key.value for key in returned.value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)}
+    assert told == printed

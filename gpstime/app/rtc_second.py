@@ -21,8 +21,8 @@ PULSES = 20
 """Labelled pulses in a row before a second counts as verified, on top of what the pairing asks for."""
 GOOD_FOR_S = 120.0
 """How long it is carried on: within that no crystal leaves its measured frequency by enough to matter to a millisecond."""
-CRYSTAL_PPB = 5_000.0
-"""By how much the crystal may leave its measured frequency meanwhile."""
+CRYSTAL_PPB = 1_500.0
+"""By how much the crystal may leave its measured frequency meanwhile (10 C at 0.15 ppm per degree)."""
 NEAR_LEAP_S = 600
 
 

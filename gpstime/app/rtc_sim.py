@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from gpstime.app.board import scenario_from
-from gpstime.app.rtc_bench import whole_minutes, with_starts
+from gpstime.app.rtc_bench import Followed, StartsSource, with_starts
 from gpstime.app.rtc_second import TrueSecond, verified_second
 from gpstime.app.rtc_starts import Beside
 from gpstime.app.run import run
+from gpstime.app.world_time import WorldTime
 from gpstime.core.engine import Engine
-from gpstime.core.rtc_edge import EdgeSearch
 from gpstime.drivers.rtc import chip_named, open_rtc
 from gpstime.errors import DeviceError, UsageError
 from gpstime.model import Adjustment, Applied, Event
@@ -38,37 +38,6 @@ BETWEEN_S = 60
 """True time that passes between two commands."""
 CHIP_PPM = 0.5
 """A simulated chip's own error where --rtc-ppm does not say it."""
-
-
-class WorldTime:
-    """The raw clock of a simulated board and its true time (ns since the start of the run): fits `BusTime` and `ports.Timebase`."""
-
-    def __init__(self, world: SimWorld) -> None:
-        self._world, self._raw = world, world.raw_start
-
-    def now(self) -> RawNs:
-        return self._raw
-
-    def sleep(self, seconds: float) -> None:
-        self.run_to(self._raw + round(seconds * NS))
-
-    def run_to(self, raw: int) -> None:
-        self._raw = RawNs(max(self._raw, raw))
-
-    def true_ns(self, raw: int) -> int:
-        """Along the crystal's phase, second by second; beyond what was simulated so far by the last second's slope."""
-        truth, since = self._world.truth, raw - self._world.raw_start
-        last = truth.seconds - 1
-        if last < 1:
-            return since
-        k = min(max(since // NS, 0), last)
-        while k > 0 and k * NS + truth.x_ns(k) > since:
-            k -= 1
-        while k < last and (k + 1) * NS + truth.x_ns(k + 1) <= since:
-            k += 1
-        a = min(k, last - 1)
-        slope = 1 + (truth.x_ns(a + 1) - truth.x_ns(a)) * 1e-9
-        return k * NS + round((since - k * NS - truth.x_ns(k)) / slope)
 
 
 @dataclass(slots=True)
@@ -154,10 +123,9 @@ class SimBench:
         self.time.run_to(self.world.now)
         return found
 
-    def follow(self, lasts_s: float) -> Beside:
+    def follow(self, lasts_s: float) -> Followed:
         self._catch_up()
         beside, until = Beside(), self.time.now() + round(lasts_s * NS)
-        search = EdgeSearch(whole_minutes=whole_minutes(self.chip.trim_spec))
 
         def limited() -> Iterator[Event]:
             for event in self._events:
@@ -165,10 +133,12 @@ class SimBench:
                 if event.at >= until:
                     return
 
-        events = with_starts(limited(), self.chip, self.time, search)
-        run(_Resumed(events, self.world), Engine(LEAPS), [beside])
+        events = with_starts(limited(), StartsSource(self.chip, self.time), self.time)
+        spec = self.chip.trim_spec
+        engine = Engine(LEAPS, trim_of=lambda chip: spec)
+        run(_Resumed(events, self.world), engine, [beside])
         self.time.run_to(self.world.now)
-        return beside
+        return Followed(beside, engine)
 
     def _catch_up(self) -> None:
         """The board lived on while the chip was talked to."""

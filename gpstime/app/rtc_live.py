@@ -1,0 +1,154 @@
+"""This machine's clock chip for `gpstime rtc`: its bus, the pulses of the configuration, the system clock."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from gpstime.app.config import load as load_config
+from gpstime.app.interrupt import Interruptible
+from gpstime.app.rtc_bench import Followed, StartsSource
+from gpstime.app.rtc_second import TrueSecond, verified_second
+from gpstime.app.rtc_starts import Beside
+from gpstime.app.run import run
+from gpstime.app.settings import Record
+from gpstime.app.worlds import Machine, this_machine
+from gpstime.core.engine import Engine
+from gpstime.drivers.leap_files import load as load_leap
+from gpstime.drivers.rtc import RtcChip, open_rtc
+from gpstime.drivers.rtc.identify import identify
+from gpstime.errors import RtcUnavailable, UsageError
+from gpstime.model import Adjustment, Applied, Event
+from gpstime.ports import Source, Timebase, World
+from gpstime.store.rtc_history import History
+from gpstime.times import NS, RawNs, UnixNs, UtcTime
+
+ADDRESSES = (0x68, 0x51, 0x52, 0x32, 0x6F)
+"""Where the chips that are known can be."""
+
+
+class LiveBench:
+    """Fits `rtc_bench.Bench`. `machine`, `chip`, `time` and `set_real` stand in for this machine's (tests)."""
+
+    about = ""
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        *,
+        chip: RtcChip | None = None,
+        time: Timebase | None = None,
+        machine: Callable[[], Machine] = this_machine,
+        set_real: Callable[[UnixNs, RawNs], None] | None = None,
+    ) -> None:
+        from gpstime.drivers.timebase import MachineTime
+
+        self._config = load_config(args.config)
+        # every look at the pulses is a run of its own, whose time stops with it; the chip's own time goes on
+        self._machine, self._clocks = machine, machine().clocks
+        self.time = MachineTime() if time is None else time
+        self.chip = found_chip(args) if chip is None else chip
+        folder = args.state or self._config.record.folder or Record().folder
+        self.history = History(folder, f"{self.chip.name}-{args.bus}-{self.chip.address:02x}")
+        self._set_real = set_real
+
+    def _world(self, more: list[Source]) -> tuple[World, UtcTime | None]:
+        """The pulses and sentences of the configuration, open; DeviceError if there is no pulse, and why."""
+        from gpstime.app.catalogue import fit
+        from gpstime.app.sources import PpsSource
+
+        m = self._machine()
+        config = replace(self._config, record=Record(folder=""))
+        fitted = fit(config, m.time, clocks=m.clocks, doors=m.doors, steering=m.steering)
+        for source in fitted.sources:
+            if isinstance(source, PpsSource):
+                source.open()
+        return m.world([*fitted.sources, *more], fitted.head), fitted.not_before
+
+    def second(self) -> TrueSecond:
+        world, not_before = self._world([])
+        with Interruptible() as interrupt:
+            return verified_second(_Interrupted(world, interrupt), load_leap(), not_before=not_before)
+
+    def follow(self, lasts_s: float) -> Followed:
+        world, not_before = self._world([StartsSource(self.chip, self.time)])
+        spec = self.chip.trim_spec
+        beside, engine = Beside(), Engine(load_leap(), not_before, trim_of=lambda chip: spec)
+        with Interruptible() as interrupt:
+            try:
+                run(_Limited(_Interrupted(world, interrupt), lasts_s), engine, [beside])
+            finally:
+                world.close()
+        return Followed(beside, engine)
+
+    def clock(self) -> tuple[RawNs, UnixNs, int]:
+        together = self._clocks.read()
+        return together.raw, together.real, together.err_ns
+
+    def set_clock(self, unix: UnixNs, at: RawNs) -> None:
+        if self._set_real is None:
+            from gpstime.drivers.clock_set import MachineClock
+
+            self._set_real = MachineClock().set
+        self._set_real(unix, at)
+
+    def not_before(self) -> UtcTime | None:
+        from gpstime.app.floor import BUILT
+
+        return BUILT
+
+    def close(self) -> None:
+        self.chip.close()
+
+
+class _Interrupted:
+    """Ctrl-C ends the events, and what was seen so far counts."""
+
+    def __init__(self, world: World, interrupt: Interruptible) -> None:
+        self._world, self._interrupt = world, interrupt
+
+    def events(self) -> Iterator[Event]:
+        return self._interrupt.each(self._world.events())
+
+    def adjust(self, adjustment: Adjustment) -> Applied:
+        return self._world.adjust(adjustment)
+
+    def close(self) -> None:
+        self._world.close()
+
+
+class _Limited(_Interrupted):
+    """A world that ends after so many raw seconds."""
+
+    def __init__(self, world: World, lasts_s: float) -> None:
+        self._world, self._lasts_ns = world, round(lasts_s * NS)
+
+    def events(self) -> Iterator[Event]:
+        first: int | None = None
+        for event in self._world.events():
+            first = event.at if first is None else first
+            yield event
+            if event.at - first >= self._lasts_ns:
+                return
+
+
+def found_chip(args: argparse.Namespace) -> RtcChip:
+    """The chip that the options name, or the one that answers on the bus; UsageError where that can't be told without doubt."""
+    if args.chip:
+        return open_rtc(args.chip, args.bus, args.address)
+    doubts = []
+    for address in ADDRESSES if args.address is None else (args.address,):
+        try:
+            found = identify(args.bus, address)
+        except RtcUnavailable:
+            continue
+        if found.name is not None and found.sure and not found.also:
+            return open_rtc(found.name, args.bus, address)
+        names = " or ".join(([found.name] if found.name else []) + list(found.also))
+        doubts.append(f"0x{address:02x}: {names + ': ' if names else ''}{found.why}")
+    if not doubts:
+        raise UsageError(
+            f"no clock chip answers on bus {args.bus}: name it with --chip, or another bus with --bus (gpstime devices)"
+        )
+    raise UsageError(f"which chip this is can't be told by reading alone: name it with --chip ({'; '.join(doubts)})")
