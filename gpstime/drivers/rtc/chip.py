@@ -13,7 +13,7 @@ from gpstime.core.trim import TrimSpec
 from gpstime.drivers.rtc.calendar import Layout, encode, second_of
 from gpstime.drivers.rtc.told import NO_TIME, Decoded, Registers, RtcStatus, SecondsPoll
 from gpstime.drivers.rtc.wire import State, Transfer, Wire, Written
-from gpstime.errors import RtcRefused, RtcUnavailable
+from gpstime.errors import DeviceError, RtcRefused, RtcUnavailable
 from gpstime.model import RtcReading
 from gpstime.times import NS, RawNs, UtcTime
 
@@ -146,8 +146,10 @@ class RtcChip(ABC):
             try:
                 self.stop()
                 self._write_fields(fields)
-            finally:  # also after an error: a clock that stands still is worse than one that was not set
-                written = self._let_go()
+            except DeviceError:
+                self._give_up()
+                raise
+            written = self._let_go()
         self._check_taken(second, written)
         self._clear_power_lost()
         return written
@@ -175,7 +177,16 @@ class RtcChip(ABC):
         try:
             return self.release()
         except RtcUnavailable as error:
+            self._stopped = False  # the next set is to stop and release it once more
             raise RtcUnavailable(f"{error} It may be held still and not count: set it again.", error.errno) from error
+
+    def _give_up(self) -> None:
+        """A set has failed: a clock that stands still is worse than one that was not set."""
+        self._let_go()
+
+    def _distrust(self) -> None:
+        """The time was not taken: for a chip that takes being set for granted once it runs."""
+        return
 
     def _write_fields(self, fields: list[int]) -> Written:
         """The one block write."""
@@ -189,10 +200,13 @@ class RtcChip(ABC):
         """RtcRefused unless it shows what was written, plus what passed since."""
         got = self._settled()
         told = self.decode(got.registers)
+        passed_ns = -1 if told.utc is None else told.utc.unix - second.unix
+        if 0 <= passed_ns <= got.after - written.before + NS:
+            return
+        self._distrust()
         if told.utc is None:
             raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: {told.doubt}.")
-        if not 0 <= told.utc.unix - second.unix <= got.after - written.before + NS:
-            raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it shows {told.utc.iso()}.")
+        raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it shows {told.utc.iso()}.")
 
     def _update(self, register: int, clear: int, put: int) -> None:
         """Change some bits of a register; nothing is written where they are so already."""

@@ -45,6 +45,8 @@ class Mcp7940n(RtcChip):
     layout: ClassVar[Layout] = Layout(SECONDS, mode_in_hours=True)
     block: ClassVar[tuple[int, int]] = (SECONDS, 9)
     divider_resets: ClassVar[bool] = False
+    _stood = False
+    """Whether it stood before it was stopped for a set."""
 
     @property
     def trim_spec(self) -> TrimSpec:
@@ -99,6 +101,7 @@ class Mcp7940n(RtcChip):
 
         What the divider does meanwhile is not said. If it is not reset, it stands a millisecond after its start.
         """
+        self._stood = not self.wire.read_byte(SECONDS)[SECONDS] & ST
         self._wait_for_tick()
         self._update(SECONDS, ST, 0)
         self._stopped = True
@@ -125,6 +128,17 @@ class Mcp7940n(RtcChip):
         written = self.wire.write(SECONDS, [seconds | ST])
         self._stopped = False
         return written
+
+    def _give_up(self) -> None:
+        """One that stood before stays so: that it runs is all that says that it was set."""
+        if self._stood:
+            self._stopped = False
+        else:
+            super()._give_up()
+
+    def _distrust(self) -> None:
+        if self._stood:
+            self._update(SECONDS, ST, 0)
 
     def _write_fields(self, fields: list[int]) -> Written:
         """Without ST, which `release` sets; the weekday's register keeps its flags until the time was seen to be taken."""
