@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ctypes
 import gc
 import signal
 import sys
@@ -87,6 +89,14 @@ class Telling:
             self._notify.status(f"second {self._standing.engine.pairing.label.value}{frequency}")
 
 
+def settle() -> None:
+    """What is loaded stays for years: no need to look through it again, and what loading it took goes back to the system."""
+    gc.collect()
+    gc.freeze()
+    with contextlib.suppress(OSError, AttributeError):  # AttributeError: another libc than glibc
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def serve(
     config: Config,
     fitted: Fitted,
@@ -114,8 +124,7 @@ def serve(
                 journal.write(INFO, line)
             fitted.told.listen(lambda sentence: journal.tell("record", WARNING, sentence, time.now()))
             notify.ready()
-            gc.collect()
-            gc.freeze()  # what is there now stays: no need to look through it again
+            settle()
             sinks: Sequence[Sink] = [*fitted.sinks, standing, journal, Telling(notify, standing)]
             run(world, engine, sinks)
             notify.stopping()

@@ -140,7 +140,7 @@ class LiveWorld:
         queue, bell = self._queue, self._bell
         if not queue:
             with contextlib.suppress(Empty):
-                bell.get(timeout=LOOK_S if self._idle_s is None else self._idle_s)
+                bell.get(timeout=LOOK_S if self._idle_s is None else min(self._idle_s, LOOK_S))
             while not bell.empty():  # what they rang for is queued, and only this thread takes
                 bell.get()
         item = queue.popleft() if queue else []

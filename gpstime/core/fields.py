@@ -15,7 +15,8 @@ PIVOT = 80
 _EPOCH_ORDINAL = datetime.date(1970, 1, 1).toordinal()
 _LASTMINUTE_NS = DAY_NS - 60 * NS
 _TWO = {b"%02d" % n: n for n in range(100)}
-MINUTE_NS = {b"%02d%02d" % divmod(n, 60): n * 60 * NS for n in range(1440)}
+HOUR_NS = {b"%02d" % n: n * 3600 * NS for n in range(24)}
+MINUTE_NS = {b"%02d" % n: n * 60 * NS for n in range(60)}
 SECOND_NS = {b"%02d%b" % (n, zeros): n * NS for n in range(60) for zeros in (b"", b".0", b".00", b".000")}
 """What nearly every time of day begins and ends with; other seconds go through `_odd_second`."""
 
@@ -26,7 +27,7 @@ def time_of_day(field: bytes) -> int:
     23:59:60 is a time, with its fraction up to 86 401 s; no other :60 is.
     """
     try:
-        minute = MINUTE_NS[field[:4]]
+        minute = HOUR_NS[field[:2]] + MINUTE_NS[field[2:4]]
         second = SECOND_NS.get(field[4:])
         return minute + (_odd_second(field[4:], minute) if second is None else second)
     except KeyError:

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from gpstime.core.fields import DAY_NS, MINUTE_NS, SECOND_NS, EpochDraft, UtcDraft, day_of, day_of_ddmmyy, time_of_day
+from gpstime.core.fields import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, EpochDraft, UtcDraft, day_of, day_of_ddmmyy, time_of_day
 from gpstime.core.framing import Frame, Framer, whole
 from gpstime.core.pace import Burst, Pace
 from gpstime.model import Epoch, Rejected
@@ -175,7 +175,7 @@ class Nmea:
         """The time of day of a field that is not the last one's: the sentences of one second all have the same."""
         self._time_field = time
         try:
-            self._time_ns = ns = MINUTE_NS[time[:4]] + SECOND_NS[time[4:]]
+            self._time_ns = ns = HOUR_NS[time[:2]] + MINUTE_NS[time[2:4]] + SECOND_NS[time[4:]]
         except KeyError:
             self._time_ns = ns = time_of_day(time)
         return ns

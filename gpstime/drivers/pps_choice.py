@@ -6,14 +6,18 @@ a pin that the kernel's driver holds is read through /dev/ppsN, and that is said
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gpstime.core.pulse_doctor import silent
 from gpstime.drivers.pps_chosen import AUTO, ORDER, WATCH_S, Chosen, Doors, Wanted, about, seen
-from gpstime.drivers.pps_gpiod import LineTaken, PpsGpiod
 from gpstime.drivers.pps_kernel import PpsKernel
-from gpstime.drivers.pps_rpigpio import PpsRpiGpio
 from gpstime.drivers.pps_sysfs import KernelPulse, kernel_pulses, named, ticking
 from gpstime.errors import DeviceError, DeviceForbidden, DeviceMissing
 from gpstime.ports import Clocks, PpsInput, Timebase
+
+if TYPE_CHECKING:
+    from gpstime.drivers.pps_gpiod import PpsGpiod
+    from gpstime.drivers.pps_rpigpio import PpsRpiGpio
 
 __all__ = ["Chosen", "Doors", "Wanted", "open_pulse"]
 
@@ -119,6 +123,8 @@ class _Choice:
     # ---- the others --------------------------------------------------------------------------------------------------------------
 
     def _gpiod(self) -> Chosen:
+        from gpstime.drivers.pps_gpiod import LineTaken, PpsGpiod  # late: few need it
+
         wanted, doors = self._wanted, self._doors
         try:
             inner = PpsGpiod(wanted.line, self._clocks, chip=wanted.chip, gpiod=doors.gpiod(), dev=doors.dev)
@@ -133,6 +139,8 @@ class _Choice:
         # looked up first: on such a pin RPi.GPIO may raise no error and hear nothing
         if (pulse := self._held_by_kernel()) is not None:
             return self._switched(pulse, "rpi-gpio")
+        from gpstime.drivers.pps_rpigpio import PpsRpiGpio
+
         inner = PpsRpiGpio(self._wanted.line, edge=self._wanted.given or "assert", time=self._time, gpio=self._doors.rpi_gpio())
         return self._chosen(inner, "rpi-gpio")
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from gpstime.core.pulse_doctor import PulseFacts, PulseSeen, ReceiverListener, ReceiverSeen, silent
 from gpstime.core.pulse_shape import Edge, PulseShape
-from gpstime.drivers import pps_gpiod, pps_kernel, pps_rpigpio
+from gpstime.drivers import pps_kernel
 from gpstime.drivers.board import model_of
 from gpstime.drivers.boot_files import read_boot_files
 from gpstime.drivers.pps_sysfs import SYSFS, KernelPulse, kernel_pulses
@@ -47,6 +47,18 @@ class Wanted:
         return None if self.edge == "auto" else self.edge
 
 
+def _gpiod() -> Any:
+    from gpstime.drivers import pps_gpiod  # late, as the next: a service on the kernel's pulse has no need of them
+
+    return pps_gpiod.load()
+
+
+def _rpi_gpio() -> Any:
+    from gpstime.drivers import pps_rpigpio
+
+    return pps_rpigpio.load()
+
+
 @dataclass(frozen=True, slots=True)
 class Doors:
     """The machine's, or a made-up machine's. `root`: where its boot files are."""
@@ -55,8 +67,8 @@ class Doors:
     dev: Path = Path("/dev")
     open_node: Callable[[str, int], int] = os.open
     ioctl: pps_kernel.Ioctl = fcntl.ioctl
-    gpiod: Callable[[], Any] = pps_gpiod.load
-    rpi_gpio: Callable[[], Any] = pps_rpigpio.load
+    gpiod: Callable[[], Any] = _gpiod
+    rpi_gpio: Callable[[], Any] = _rpi_gpio
     root: Path = Path("/")
 
 
@@ -153,6 +165,8 @@ class Chosen:
 
     def _holder(self) -> str:
         """Who has the pin that RPi.GPIO reads past the kernel: it is never told, and hears nothing then (P11)."""
+        from gpstime.drivers import pps_gpiod
+
         try:
             consumer = pps_gpiod.consumer(self._doors.gpiod(), self._wanted.line, self._wanted.chip, self._doors.dev)
         except (DeviceError, OSError):

@@ -100,7 +100,7 @@ def test_a_run_from_start_to_signal(tmp_path: Path, systemd: socket.socket) -> N
     closed: list[int] = []
     fitted = Fitted([source], facts={"board": "a double"}, said=["pulse: simulated"], closing=[lambda: closed.append(1)])
     fitted.parts["record"] = lambda: {"state": "ok"}
-    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "4000000"}
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "800000000"}  # few: ten datagrams wait at most
     assert serve(config(path), fitted, BUILT_IN.table, LiveTime(time), environment, out) == 0
 
     status, mode = asked

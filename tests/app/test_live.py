@@ -105,15 +105,18 @@ def test_bytes_wait_for_the_next_pulse_while_pulses_come() -> None:
     live_world.close()
 
 
-def test_without_anything_urgent_they_are_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("idle_s", [None, 60.0])
+def test_without_anything_urgent_they_are_looked_at_all_the_same(monkeypatch: pytest.MonkeyPatch, idle_s: float | None) -> None:
+    """Also where the watchdog is patient: a signal that comes just before the wait must not wait for it either."""
     monkeypatch.setattr(live, "LOOK_S", 0.01)
-    a = Given()
-    live_world = world(a)
+    a, lives = Given(), []
+    live_world = world(a, idle=lambda: lives.append(1), idle_s=idle_s)
     monkeypatch.setattr(live_world, "_urgent", lambda events: False)
     events = live_world.events()
     a.put(note(0))
     assert next(events) == note(0)
     live_world.close()
+    assert lives
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
