@@ -23,7 +23,8 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTES = ROOT / "firmware_notes"
 RECEIVERS = sorted((NOTES / "receivers").glob("*.md"))
 BOARDS = [note for note in sorted((NOTES / "boards").glob("*.md")) if note.stem != "TEMPLATE"]
-GRADED = [*RECEIVERS, *BOARDS, *sorted((ROOT / "hw" / "wiring").glob("*.md"))]
+RTCS = [note for note in sorted((NOTES / "rtc").glob("*.md")) if note.stem != "TEMPLATE"]
+GRADED = [*RECEIVERS, *BOARDS, *RTCS, *sorted((ROOT / "hw" / "wiring").glob("*.md"))]
 
 GRADE = re.compile(r"\*(datasheet|seen|reported) \(([^)]+)\)\*")
 SEEN = re.compile(r"(\d{4}-\d\d-\d\d), ([\w.-]+)")
@@ -46,7 +47,7 @@ def claims(note: Path) -> Iterator[str]:
     """Every list item (with the lines that continue it) and table row that must be graded."""
     text = note.read_text(encoding="utf-8").split("\n## Not known")[0]
     for row in re.findall(r"^\|.*\|$", text, re.MULTILINE):
-        if not re.match(r"\| (fact|personality|board|hat) \||\|-", row):
+        if not re.match(r"\| (fact|personality|board|chip|hat) \||\|-", row):
             yield row
     yield from re.findall(r"^- .*(?:\n  .*)*", text, re.MULTILINE)
 

@@ -1,6 +1,6 @@
 """What all fake RTC chips share: registers, counters, power, and the wire. `Chip.truth` is what a test may know and a driver not.
 
-What the makers leave open is decided here once: a register that is not there reads 0xFF, and a write to it is swallowed.
+What the makers leave open is decided here once: a write to a register that is not there is swallowed.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Chip(Ticking):
     registers: ClassVar[dict[int, Reg]]
     size: ClassVar[int]
     """Registers until the pointer is back at 0."""
+    absent: ClassVar[int] = 0xFF
+    """What a register that is not there reads."""
     access: ClassVar[Literal["latched", "held", "live"]]
     """Counters while being read: copied at START; held until STOP, with one tick caught up then; or running on."""
 
@@ -193,7 +195,7 @@ class Chip(Ticking):
     def give(self, at: int) -> int:
         self.run_to(at)
         register = self._pointer
-        value = 0xFF
+        value = self.absent
         if register in self._copy and not self._torn:
             value = self._copy[register]
         elif register in self.registers:

@@ -59,6 +59,7 @@ class Rv3028(Chip):
         BACKUP: Reg(0x10),
     }
     size = 0x40
+    absent = 0x00  # as in a dump of a real one
     access = "held"
     tick_falls = False
     parabola = TUNING_FORK_PPM_PER_K2

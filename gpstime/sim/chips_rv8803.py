@@ -32,6 +32,13 @@ _CLOCK = {
 }
 
 
+def _place(register: int) -> int:
+    """0x11 to 0x17 are the counters again, 0x18 to 0x1F what stands at 0x08 to 0x0F."""
+    if COPY <= register < COPY + len(_CLOCK):
+        return register - COPY
+    return register - 0x10 if 0x18 <= register < 0x20 else register
+
+
 class Rv8803(Chip):
     """`ppm` is what is left of the compensation. One supply only; V2F says that the time is lost, V1F that it is in doubt."""
 
@@ -45,8 +52,7 @@ class Rv8803(Chip):
         FLAG: Reg(V1F | V2F, 0x00, 0x3F),
         CONTROL: Reg(0x00, 0x3D),
         HUNDREDTHS: Reg(0x00, 0x00),
-        **{COPY + register: reg for register, reg in _CLOCK.items()},
-        **{register: Reg() for register in range(0x18, 0x20)},
+        **{register: Reg(0x00, 0xFF) for register in range(COPY, 0x20)},
         0x20: Reg(0x00, 0x00),
         0x21: Reg(0x00, 0x00),
         OFFSET: Reg(0x00, 0x3F),
@@ -84,13 +90,10 @@ class Rv8803(Chip):
     def _get(self, register: int) -> int:
         if register == HUNDREDTHS:
             return bcd(min(99, max(0, int(self._phase // 10_000_000))))
-        if COPY <= register < COPY + len(_CLOCK):
-            return self.file[register - COPY]
-        return self.file[register]
+        return self.file[_place(register)]
 
     def _set(self, register: int, value: int) -> None:
-        if COPY <= register < COPY + len(_CLOCK):
-            register -= COPY
+        register = _place(register)
         super()._set(register, value)
         if register == SECONDS or (register == CONTROL and value & RESET):
             self._reset_divider()

@@ -169,6 +169,16 @@ def test_hundredths(hundredths: int) -> None:
     assert got == [hundredths // 10 << 4 | hundredths % 10, 0x05]
 
 
+def test_the_second_bank_is_the_first_one_again() -> None:
+    w = Wired("rv8803")
+    w.write(0x1D, 0x08)
+    assert w.byte(0x0D) == 0x08
+    w.write(0x11, 0x45)
+    assert w.byte(0x00) == 0x45
+    w.write(0x07, 0x99)
+    assert w.byte(0x17) == 0x26, "the year, not the RAM byte"
+
+
 def test_once_a_second_it_is_deaf() -> None:
     w = Wired("rv8803", seed=8)
     assert isinstance(w.chip, Rv8803)
