@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpstime.drivers.rtc.calendar import second_of
 from gpstime.drivers.rtc.open import FAMILIES, wire_to
 from gpstime.drivers.rtc.wire import Wire
 from gpstime.errors import RtcUnavailable
@@ -18,6 +19,7 @@ from gpstime.ports import I2cBus, Timebase
 MOTION = {0x68: "MPU-6050", 0x70: "MPU-6500", 0x71: "MPU-9250", 0x73: "MPU-9255", 0x75: "MPU-9255"}
 """WHO_AM_I (register 0x75) of the motion sensors that share 0x68 with RTCs."""
 WHO_AM_I = 0x75
+LOOKS, LOOK_S = 24, 0.05
 TRIES = 3
 """A second that ticks between a register and its repetition makes a wrap look like none: then it is looked at again."""
 
@@ -48,7 +50,8 @@ class _Family:
     """`zeros`: (register, bits that always read 0). `lost`: (register, bit that says that there need be no time).
 
     The proof: `wraps`, so many registers after which the first come again; or `more_wraps` of those read from `more_at` on, after
-    which the first come; or `sign`, of the registers themselves.
+    which the first come; or `sign`, of the registers themselves. `ticks`: that alone proves little (any memory of 256 bytes wraps
+    so), it has to be seen to count as well.
     """
 
     name: str
@@ -57,14 +60,14 @@ class _Family:
     wraps: int = 0
     more_at: int = 0x20
     more_wraps: int = 0
+    ticks: bool = False
     lost: tuple[int, int] = (0, 0)
     sign: Callable[[_Look], bool] | None = None
 
 
 def _plain(seconds: int, *, date_first: bool = False) -> tuple[tuple[int, int], ...]:
     """The bits of the time registers that read 0 in every chip."""
-    day, weekday = (3, 4) if date_first else (4, 3)
-    return ((seconds + 1, 0x80), (seconds + 2, 0x80), (seconds + day, 0xC0), (seconds + 5, 0x60), (seconds + weekday, 0xC0))
+    return ((seconds + 1, 0x80), (seconds + 2, 0x80), (seconds + (3 if date_first else 4), 0xC0), (seconds + 5, 0x40))
 
 
 def _wraps(look: _Look, after: int) -> bool:
@@ -85,14 +88,32 @@ def _twice(look: _Look) -> bool:
 _FAMILIES: dict[int, tuple[_Family, ...]] = {
     0x68: (
         _Family(
-            "ds3231", ("ds3231m",), (*_plain(0), (0, 0x80), (3, 0xF8), (0x0F, 0x70), (0x12, 0x3F)), wraps=19, lost=(0x0F, 0x80)
+            "ds3231",
+            ("ds3231m",),
+            (*_plain(0), (0, 0x80), (3, 0xF8), (5, 0x60), (0x0F, 0x70), (0x12, 0x3F)),
+            wraps=19,
+            lost=(0x0F, 0x80),
         ),
-        _Family("pcf8523", (), (*_plain(3, date_first=True), (5, 0xC0), (7, 0xF8)), wraps=20, lost=(3, 0x80)),
-        _Family("ds1307", ("ds1338",), (*_plain(0), (3, 0xF8), (7, 0x4C)), more_at=0x30, more_wraps=16, lost=(0, 0x80)),
-        _Family("ds3232", (), (*_plain(0), (0, 0x80), (3, 0xF8), (0x12, 0x3F)), more_at=0xF0, more_wraps=16, lost=(0x0F, 0x80)),
+        _Family("pcf8523", (), (*_plain(3, date_first=True), (5, 0xC0), (7, 0xF8), (8, 0xE0)), wraps=20, lost=(3, 0x80)),
+        _Family("ds1307", ("ds1338",), (*_plain(0), (3, 0xF8), (5, 0xE0), (7, 0x4C)), more_at=0x30, more_wraps=16, lost=(0, 0x80)),
+        _Family(
+            "ds3232",
+            (),
+            (*_plain(0), (0, 0x80), (3, 0xF8), (5, 0x60), (0x12, 0x3F)),
+            more_at=0xF0,
+            more_wraps=16,
+            ticks=True,
+            lost=(0x0F, 0x80),
+        ),
     ),
     0x51: (
-        _Family("pcf8563", (), (*_plain(2, date_first=True), (4, 0xC0), (6, 0xF8), (0, 0x57), (1, 0xE0)), wraps=16, lost=(2, 0x80)),
+        _Family(
+            "pcf8563",
+            (),
+            (*_plain(2, date_first=True), (4, 0xC0), (6, 0xF8), (7, 0x60), (0, 0x57), (1, 0xE0)),
+            wraps=16,
+            lost=(2, 0x80),
+        ),
         _Family(
             "pcf85063a", (), (*_plain(4, date_first=True), (6, 0xC0), (8, 0xF8), (0, 0x48), (9, 0xE0)), wraps=18, lost=(4, 0x80)
         ),
@@ -102,12 +123,13 @@ _FAMILIES: dict[int, tuple[_Family, ...]] = {
             "rv3028",
             (),
             (*_plain(0), (0, 0x80), (2, 0xC0), (3, 0xF8), (5, 0xE0)),
+            ticks=True,
             lost=(0x0E, 0x01),
             sign=lambda look: look.more[8] != 0,
         ),
     ),
-    0x32: (_Family("rv8803", (), (*_plain(0), (0, 0x80), (2, 0xC0)), lost=(0x0E, 0x02), sign=_twice),),
-    0x6F: (_Family("mcp7940n", (), (*_plain(0), (1, 0x80), (5, 0xC0)), more_at=0x10, more_wraps=16),),
+    0x32: (_Family("rv8803", (), (*_plain(0), (0, 0x80), (2, 0xC0), (3, 0x80), (5, 0xE0)), lost=(0x0E, 0x02), sign=_twice),),
+    0x6F: (_Family("mcp7940n", (), (*_plain(0), (3, 0xC0), (5, 0xC0)), more_at=0x10, more_wraps=16),),
 }
 
 
@@ -118,7 +140,7 @@ def identify(
     time: Timebase | None = None,
     root: Path = Path("/"),
 ) -> Identified:
-    """What RTC this may be; reads only.
+    """What RTC this may be; reads only, and takes a second at most.
 
     RtcUnavailable where nobody answers, RtcHeld where the kernel's driver has the address (then the kernel knows what it is).
     """
@@ -130,7 +152,7 @@ def identify(
         if wrong := _contradicts(wire, family, first):
             fitting.append((family, wrong))
             continue
-        if any(_proves(family, look) for look in _looks(wire, family)):
+        if any(_proves(family, look) for look in _looks(wire, family)) and (not family.ticks or _ticks(wire, family)):
             told = f"its registers repeat as a {family.name}'s do, and read as one's do"
             return Identified(family.name, True, told, family.also)
         fitting.append((family, ""))
@@ -152,6 +174,18 @@ def _proves(family: _Family, look: _Look) -> bool:
     if family.wraps:
         return _wraps(look, family.wraps)
     return _more_wraps(look, family.more_wraps)
+
+
+def _ticks(wire: Wire, family: _Family) -> bool:
+    """Whether the seconds go on by one within a second."""
+    register = FAMILIES[family.name].layout.seconds
+    was = second_of(wire.read_byte(register)[register])
+    for _ in range(LOOKS):
+        wire.time.sleep(LOOK_S)
+        now = second_of(wire.read_byte(register)[register])
+        if now != was:
+            return was is not None and now == (was + 1) % 60
+    return False
 
 
 def _contradicts(wire: Wire, family: _Family, first: tuple[int, ...]) -> str:

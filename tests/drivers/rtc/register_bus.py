@@ -58,7 +58,7 @@ class RegisterBus:
     def read_i2c_block_data(self, address: int, register: int, length: int) -> list[int]:
         assert 1 <= length <= 32
         self._transfer("r", address, register, length)
-        return self.registers[register : register + length]
+        return [self.registers[(register + i) % 256] for i in range(length)]
 
     def write_byte_data(self, address: int, register: int, value: int) -> None:
         self.write_i2c_block_data(address, register, [value])
