@@ -81,6 +81,16 @@ class Trim:
         return round(abs(self.spec.pulse_ns(self.value)))
 
 
+def lasting_s(spec: TrimSpec | None, at_least_s: float) -> float:
+    """How long to follow a chip: whole cycles of its trim, and some minutes to find the first start of a second and to make pairs.
+
+    In minutes with pulses, which look like a set, a start is found in every third only.
+    """
+    if spec is None or spec.acts == "continuous":
+        return at_least_s + 180
+    return spec.whole_cycles_s(at_least_s) + 600
+
+
 def trim_of(chip: RtcChip) -> Trim:
     spec = chip.trim_spec
     return Trim(spec, None if spec is None else chip.read_trim())

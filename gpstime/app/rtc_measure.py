@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from dataclasses import dataclass
 
-from gpstime.app.rtc_bench import Bench, trim_of
+from gpstime.app.rtc_bench import Bench, lasting_s, trim_of
 from gpstime.core.rtc_chain import Stretch
 from gpstime.core.whole_cycles import mean_rate
 from gpstime.model import Drift, RtcBreak
@@ -39,8 +39,7 @@ class Measured:
 def measure_chip(bench: Bench, lasts_s: float) -> Measured:
     """Over at least `lasts_s`, and whole cycles of the trim."""
     held = trim_of(bench.chip)
-    lasts_s = lasts_s if held.spec is None else held.spec.whole_cycles_s(lasts_s)
-    followed = bench.follow(lasts_s + 180)
+    followed = bench.follow(lasting_s(held.spec, lasts_s))
     beside, track = followed.beside, followed.engine.rtc
     stretch = max(track.bus.chain.stretches, key=lambda s: s.span_s)
     drift, why = _drift(stretch)
@@ -48,7 +47,8 @@ def measure_chip(bench: Bench, lasts_s: float) -> Measured:
         drift, why = None, "somebody wrote the trim register meanwhile: measure again"
     sure = None
     if drift is not None and len(track.bus.chain.stretches) == 1:
-        rate = mean_rate(beside.points, 1.0 if held.spec is None else held.spec.cycle_s)
+        effect = 0.0 if held.spec is None or held.value is None else held.spec.effect_ppm(held.value)
+        rate = mean_rate(beside.points, 1.0 if held.spec is None else held.spec.cycle_s, effect)
         sure = None if rate is None else (rate.lo_ppm, rate.hi_ppm)
     warm = beside.temperatures
     against = track.last_offset.against if track.last_offset is not None else ""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gpstime.app.rtc_bench import Bench, Followed, trim_of
+from gpstime.app.rtc_bench import Bench, Followed, lasting_s, trim_of
 from gpstime.core.trim import Residual, TrimPlan, TrimSpec, Verdict, plan, residuals, verdict
 from gpstime.core.whole_cycles import jumps, longest_untouched, mean_rate
 from gpstime.errors import RtcRefused, UsageError
@@ -158,7 +158,7 @@ def verify(bench: Bench, lasts_s: float) -> Verified | str:
     assert before is not None
     if spec.settles_s > 1:
         bench.follow(spec.settles_s)  # what comes before the new value acts counts for nothing
-    followed = bench.follow(spec.whole_cycles_s(lasts_s) + 180)
+    followed = bench.follow(lasting_s(spec, lasts_s))
     if bench.chip.read_trim() != before:
         return "somebody wrote the trim register meanwhile: verify again"
     rate, sets = rate_of(followed, spec, before)
@@ -197,7 +197,7 @@ def rate_of(followed: Followed, spec: TrimSpec, trim: int) -> tuple[Rate | None,
         return Rate(drift.mean_ppb / 1e3, drift.mean_lo_ppb / 1e3, drift.mean_hi_ppb / 1e3, round(stretch.span_s), None), told
     points = followed.beside.points
     sets = jumps(points, spec.pulse_ns(trim))
-    found = mean_rate(longest_untouched(points, sets), spec.cycle_s) if points else None
+    found = mean_rate(longest_untouched(points, sets), spec.cycle_s, spec.effect_ppm(trim)) if points else None
     told = tuple(f"somebody set the chip by {j.by_ns / NS:+.6f} s at its {UtcTime.from_unix(j.shown_s * NS).iso()}" for j in sets)
     return None if found is None else Rate(found.ppm, found.lo_ppm, found.hi_ppm, found.span_s, found.cycles), told
 

@@ -51,29 +51,49 @@ class Jump:
     by_ns: int
 
 
-def mean_rate(points: Sequence[Ahead], cycle_s: float) -> MeanRate | None:
+SLACK_S = 5
+"""Starts of seconds are not always found at the very second that is wanted."""
+QUIET = range(8, 53)
+"""Seconds of the minute between which no pulse comes, for trims that act at the turn of a minute."""
+
+
+def mean_rate(points: Sequence[Ahead], cycle_s: float, effect_ppm: float = 0.0) -> MeanRate | None:
     """Over as many whole cycles as the points hold, averaged over every phase of the cycle that they allow; None without one.
 
-    `points` in rising order of their second. A cycle that is no whole number of seconds, or one of a second, needs no phase.
+    `points` in rising order of their second; `effect_ppm` is what the trim is meant to do (`TrimSpec.effect_ppm`).  Where the cycle
+    is whole minutes a pair may miss it by a few seconds in the quiet part of the minute: what the bare crystal does meanwhile, the
+    mean less the trim's effect, is taken off.
     """
     cycle = round(cycle_s)
     if len(points) < 2:
         return None
     by_second = {p.shown_s: p for p in points}
-    first, last = points[0].shown_s, points[-1].shown_s
-    for cycles in range((last - first) // cycle, 0, -1):
+    slacks = (0,)
+    if cycle > 1 and cycle % 60 == 0:
+        slacks = tuple(sorted(range(-SLACK_S, SLACK_S + 1), key=abs))
+    longest = points[-1].shown_s - points[0].shown_s + SLACK_S
+    for cycles in range(longest // cycle, 0, -1):
         apart = cycles * cycle
-        pairs = [(a, by_second[a.shown_s + apart]) for a in points if a.shown_s + apart in by_second]
+        pairs = [pair for a in points if (pair := _partner(a, apart, slacks, by_second)) is not None]
         if not pairs:
             continue
         rates, doubts = [], []
         for a, b in pairs:
-            gained = b.ahead_ns - a.ahead_ns
-            true_ns = apart * NS - gained
-            rates.append(gained / true_ns * 1e6)
+            gained, span = b.ahead_ns - a.ahead_ns, b.shown_s - a.shown_s
+            true_ns = span * NS - gained
+            rates.append((gained + effect_ppm * 1e3 * (span - apart)) / true_ns * 1e6)
             doubts.append((a.err_ns + b.err_ns) / true_ns * 1e6)
         mean, doubt = statistics.fmean(rates), statistics.fmean(doubts)
         return MeanRate(mean, mean - doubt, mean + doubt, apart, cycles, len(pairs))
+    return None
+
+
+def _partner(a: Ahead, apart: int, slacks: Sequence[int], by_second: dict[int, Ahead]) -> tuple[Ahead, Ahead] | None:
+    """`a` and the point so many seconds later, or one next to that where no pulse can lie between."""
+    for slack in slacks:
+        b = by_second.get(a.shown_s + apart + slack)
+        if b is not None and (not slack or (a.shown_s % 60 in QUIET and b.shown_s % 60 in QUIET)):
+            return a, b
     return None
 
 

@@ -41,6 +41,24 @@ def test_whole_cycles_give_the_trimmed_frequency(bare_ppm: float, value: int, ph
     assert found.hi_ppm - found.lo_ppm < 0.06
 
 
+def test_starts_that_miss_the_second_wanted() -> None:
+    """The polls find an edge at :19 or :21 now and then; no pulse lies there, and the few seconds are allowed for."""
+    truth = 100.9 + MODE_0.effect_ppm(23)
+    for seed in range(50):
+        draw = random.Random(seed)
+        points = []
+        for p in chip(100.9, 23, 2.1, phase_s=20, seed=seed):
+            late = draw.randint(-1, 1)
+            # between two pulses the bare crystal runs
+            points.append(Ahead(p.shown_s + late, p.ahead_ns + round(late * 100.9e3), p.err_ns))
+        found = mean_rate(points, MODE_0.cycle_s, MODE_0.effect_ppm(23))
+        assert found is not None
+        assert found.lo_ppm <= truth <= found.hi_ppm
+    # a second beside the turn of the minute proves nothing: a pulse may lie between
+    beside = [Ahead(START - 1, 0, ERR), Ahead(START + 7200, 0, ERR)]
+    assert mean_rate(beside, MODE_0.cycle_s) is None
+
+
 def test_less_than_whole_cycles_is_wrong() -> None:
     """The twin: the same points without regard to the cycle give a frequency that is off by several steps."""
     points = chip(100.9, 23, 1.2)
