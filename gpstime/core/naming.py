@@ -204,7 +204,8 @@ class Naming:
                 return []
             self._rough = True
         # A second source picks between two seconds; and a label that was withdrawn may have been right, and the sentences late.
-        asked = [*([] if self._prior is None else [0]), *(wholes if len(wholes) <= 2 else [])]
+        # Never one under which bursts come before their pulse: a timer that loses ticks takes the system clock along as a witness.
+        asked = [*([] if self._prior is None or support.median < EARLY else [0]), *(wholes if len(wholes) <= 2 else [])]
         picked = (w for w in asked if self._sources.opinion(self.zero - w, self._raster.place).verdict is Verdict.AGREES)
         whole = next(picked, wholes[0] if len(wholes) == 1 else None)
         if whole is None:

@@ -215,3 +215,25 @@ def test_a_step_of_the_system_clock_is_a_finding_and_costs_nothing() -> None:
     assert [s.step_ns for s in seen if isinstance(s, ClockStep)] == [pytest.approx(5 * NS, abs=10_000)]
     assert engine.drift.n == 300
     assert engine.pairing.label is Label.OK
+
+
+@pytest.mark.parametrize("ratio", [0.9, 0.8, 0.75, 0.5])
+def test_lost_ticks_that_hide_whole_seconds_are_taken_back_for_good(ratio: float) -> None:
+    """A timer at these rates puts every tenth (fifth, ...) pulse on the raster again, seconds late, and the system clock, which
+    runs on the same timer, agrees with the old label: no label may come back under which sentences precede their pulse."""
+    world, events = board(seed=11, duration_s=400, faults=(f"timer-slow:at=100,for=30,ratio={ratio}",))
+    engine, seen = through(events)
+    pulses = world.truth.pulses()
+    wrong, taken_back = 0, False
+    for value in seen:
+        taken_back |= isinstance(value, LabelChange) and value.withdrawn
+        if isinstance(value, LabelChange) and value.new is Label.OK:
+            assert "arrive -" not in value.why
+        if isinstance(value, Offset) and value.second is not None:
+            true = min(pulses, key=lambda p: abs(p.at - value.at))
+            off = true.utc != value.second and abs(true.at - value.at) < NS // 4
+            assert not (off and taken_back)
+            wrong += off
+    assert 0 < wrong < 12
+    assert taken_back
+    assert engine.pairing.label is not Label.NONE
