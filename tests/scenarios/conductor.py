@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from gpstime.app.catalogue import fit
@@ -22,7 +23,7 @@ from gpstime.drivers.adjtimex import layout, read_steering
 from gpstime.drivers.pps_choice import Doors
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.errors import DeviceMissing
-from gpstime.model import Event, Finding, PpsEdge, SerialBytes
+from gpstime.model import DeviceFound, DeviceLost, Event, Finding, PpsEdge, SerialBytes
 from gpstime.ports import Source, World
 from gpstime.sim.fake_pps import FakePps, FakePulse, StampedEdge
 from gpstime.sim.machine import FakeMachine
@@ -36,6 +37,7 @@ WAKE_NS = 40_000
 START = UtcTime.civil(2027, 3, 1, 12)
 """After the release's own lower bound of time."""
 PIN = "pps@12.-1"
+BOUND = UtcTime.civil(2026, 7, 6)
 
 
 class Untroubled:
@@ -51,51 +53,61 @@ class Untroubled:
 
 
 class LiveBoard:
-    """`width_ms` of the pulse, `inverted`: low while it lasts; `both`: the overlay captures both edges. `slews`: (second, ppm)."""
+    """`width_ms` of the pulse, `inverted`: low while it lasts; `both`: the overlay captures both edges; `width_ms` None: the pin is
+    as the world has it. What others do to the clock: `slews` (second, ppm), `steps` (second, ns). A port that the world loses hangs
+    up, and comes back under another name."""
 
     def __init__(
         self,
         root: Path,
         *,
-        width_ms: float = 100.0,
+        width_ms: float | None = 100.0,
         inverted: bool = False,
         both: bool = False,
-        slews: Sequence[tuple[int, float]] = ((0, 37.0),),
+        slews: Sequence[tuple[float, float]] = ((0, 37.0),),
+        steps: Sequence[tuple[float, int]] = (),
         daemons: tuple[str, ...] = (),
         **scenario: object,
     ) -> None:
         self.world = SimWorld(Scenario(**{"seed": 11, "start": START, "read_ms": 200.0, "tick_s": 0} | scenario))  # type: ignore[arg-type]
-        events = list(self.world.events())
+        self.events = events = list(self.world.events())
         self.pulses = [e for e in events if isinstance(e, PpsEdge)]
         first = self.pulses[0]
         self.begin = events[0].at - NS
+        self._plans: list[tuple[int, Callable[[], None]]] = []
         self.machine = FakeMachine(raw=self.begin, real=first.shown - first.at + self.begin)
-        self._slews(slews)
+        self._steer(slews, steps)
         self.time = Untroubled(self.machine)
         self.daemons = daemons
         self.link = root / "receiver"
         self.receiver = PtyReceiver([(e.at, e.data) for e in events if isinstance(e, SerialBytes)], link=self.link)
         self.fake = FakePps(root, self.machine)
-        self._edges = list(self._pin(round(width_ms * 1e6), inverted, both))
+        if width_ms is None:
+            both = any(e.edge == "clear" for e in self.pulses)
+            self._edges = [StampedEdge(e.at, UnixNs(self._real(e.at)), e.edge) for e in self.pulses]
+        else:
+            self._edges = list(self._pin(round(width_ms * 1e6), inverted, both))
         self.both = both
         self.pulse: FakePulse | None = None
         self.plug_pulse()
-        self._plans: list[tuple[int, Callable[[], None]]] = []
+        for event in events:
+            if isinstance(event, (DeviceLost, DeviceFound)):
+                lost = isinstance(event, DeviceLost)
+                self.at((event.at - self.begin) / NS, self.receiver.hang_up if lost else self.receiver.plug_in)
 
-    def _slews(self, slews: Sequence[tuple[int, float]]) -> None:
-        """Plan them, and know beforehand what REALTIME will show at any raw instant."""
-        real = self.machine.shows("real")
+    def _steer(self, slews: Sequence[tuple[float, float]], steps: Sequence[tuple[float, int]]) -> None:
+        """Plan it, and know beforehand what REALTIME will show at any raw instant."""
+        since, real, rate = self.begin, self.machine.shows("real"), 0.0
         self._rates: list[tuple[int, int, float]] = []
-        for second, ppm in slews:
-            at = self.begin + second * NS
-            if self._rates:
-                since, shown, before = self._rates[-1]
-                real = shown + (at - since) + round((at - since) * before * 1e-6)
-            self._rates.append((at, real, ppm))
-            self.machine.plan(at, lambda ppm=ppm: self.machine.slew(ppm))  # type: ignore[misc]
+        for second, ppm, step in sorted([(s, ppm, 0) for s, ppm in slews] + [(s, None, ns) for s, ns in steps], key=lambda t: t[0]):
+            at = self.begin + round(second * NS)
+            real += (at - since) + round((at - since) * rate * 1e-6) + step
+            since, rate = at, rate if ppm is None else ppm
+            self._rates.append((at, real, rate))
+            self.machine.plan(at, partial(self.machine.step, step) if ppm is None else partial(self.machine.slew, ppm))
 
     def _real(self, raw: int) -> int:
-        since, shown, ppm = self._rates[bisect_right([at for at, _, _ in self._rates], raw) - 1]
+        since, shown, ppm = self._rates[max(0, bisect_right([at for at, _, _ in self._rates], raw) - 1)]
         return shown + (raw - since) + round((raw - since) * ppm * 1e-6)
 
     def _pin(self, width: int, inverted: bool, both: bool) -> Iterator[StampedEdge]:
@@ -156,13 +168,15 @@ class LiveBoard:
 
         return Machine(self.time, self.machine, self.doors(), steering, world)  # type: ignore[arg-type]
 
-    def run(self, configuration: str = "") -> tuple[Engine, list[Event | Finding]]:
-        """As the service would run it, to the end: the engine, and every value in order."""
+    def run(
+        self, configuration: str = "", receiver: str = "", not_before: UtcTime | None = BOUND
+    ) -> tuple[Engine, list[Event | Finding]]:
+        """As the service would run it, to the end: the engine, and every value in order. `not_before` None: of no year yet."""
         machine = self.stand_in()
-        text = f'[receiver]\nport = "{self.link}"\n[record]\nfolder = ""\n{configuration}'
+        text = f'[receiver]\nport = "{self.link}"\n{receiver}[record]\nfolder = ""\n{configuration}'
         fitted = fit(parse(text, "test"), machine.time, clocks=machine.clocks, doors=machine.doors, steering=machine.steering)
         world = machine.world(fitted.sources, fitted.head)
-        engine, values = Engine(BUILT_IN.table, fitted.not_before), list[Event | Finding]()
+        engine, values = Engine(BUILT_IN.table, not_before and fitted.not_before), list[Event | Finding]()
         try:
             run(world, engine, [*fitted.sinks, values.append])
         finally:
