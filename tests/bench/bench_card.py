@@ -1,10 +1,10 @@
 """What a record costs an SD card: bytes written to a device, by the device's own counter of sectors.
 
-The record lies on an ext4 of its own in a loop-mounted file (needs root, losetup and mount; skipped with a reason elsewhere). Two
-runs of ten minutes each: one row a second and raw bytes off, and a whole receiver's output with the ring of raw bytes on, both with
-the default commit every 60 s. Seconds of the runs are virtual: what ext4 writes is decided by commits and not by what lies between
-them, except for the work that it puts off. That is done here with `syncfs` after each commit, which is the most that the kernel's
-own write-back, every 30 s at the latest, can add; `--real` waits out the minutes instead, for comparison.
+The record lies on an ext4 of its own in a loop-mounted file (needs root, losetup and mount; skipped with a reason elsewhere).
+Three runs of ten minutes each: one row a second and raw bytes off, a whole receiver's output and raw bytes off, and the same with
+the ring of raw bytes on, all with the default commit every 60 s. Seconds of the runs are virtual: what ext4 writes is decided by
+commits and not by what lies between them, except for the work that it puts off, which `syncfs` forces after each commit. `--real`
+waits out the minutes instead: the figures agree to a few per cent.
 
 Limits: 60 MB a day with raw bytes off, 150 MB a day with the ring on.
 """
