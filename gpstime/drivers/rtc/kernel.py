@@ -168,7 +168,7 @@ class KernelRtc:
         before = self._time.now()
         try:
             self._call(RTC_RD_TIME, raw)
-        except (DeviceForbidden, DeviceBusy):
+        except (DeviceForbidden, DeviceBusy, DeviceMissing):
             return self._from_sysfs()
         except RtcUnavailable as error:
             if error.errno != errno.EINVAL:
@@ -199,7 +199,7 @@ class KernelRtc:
         raw = bytearray(4)
         try:
             self._call(RTC_VL_READ, raw)
-        except (DeviceForbidden, DeviceBusy, RtcUnavailable):
+        except (DeviceForbidden, DeviceBusy, DeviceMissing, RtcUnavailable):
             self.state = "OK"
             return None
         return int.from_bytes(raw, "little")
