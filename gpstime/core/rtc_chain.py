@@ -11,16 +11,16 @@ pulses are replaced by their mean, so that the frequency is the one at which the
 
 from __future__ import annotations
 
-import copy
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
-from gpstime.core.drift import DriftEstimator
 from gpstime.core.line import through
 from gpstime.core.rtc_shift import shift
+from gpstime.core.rtc_stretch import Point as Point
+from gpstime.core.rtc_stretch import Stretch as Stretch
 from gpstime.core.trim import TrimSpec
-from gpstime.model import Drift, Kind
+from gpstime.model import Kind
 from gpstime.times import NS, RawNs
 
 WINDOW, LINE, PROBATION = 40, 16, 14
@@ -38,21 +38,16 @@ OFF = 5.0
 SHARE = 0.1
 """The least scatter to believe in, as a share of what is certain of an edge."""
 LEAST_NS = 300.0
-PULSE_SLACK_NS, SEPARATE_NS = 300_000, 800_000
-"""How far a trim's pulse may be from what the datasheet says; how large it must be to be told apart from the noise of polling."""
+PULSE_SLACK_NS, SEPARATE_NS, SHARP_NS = 300_000, 800_000, 50_000
+"""How far a trim's pulse may be from what the datasheet says; how large it must be to be told apart from polling's noise;
+the room below which the pulse is rather measured."""
 MOST = 64
 """Stretches kept: of a clock that is set all the time the longest ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
-    """An edge: true ns since the axis began, phase, certain half-width (0: none is known), raw stamp, doubt of the axis."""
-
-    true_ns: int
-    x_ns: int
-    err_ns: int
-    at: RawNs
-    axis_err_ns: int = 0
+def blends(spec: TrimSpec | None) -> bool:
+    """Whether a trim's pulses are too small to be told apart: then only edges a whole cycle from each other can be compared."""
+    return spec is not None and spec.acts == "pulses" and abs(spec.pulse_ns(1)) < SEPARATE_NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,46 +60,6 @@ class Broken:
     bend_ppb: float | None
 
 
-@dataclass(slots=True)
-class Stretch:
-    """Edges that nobody broke. `ended` is why it ended, a stable word, empty for the last one."""
-
-    estimator: DriftEstimator = field(default_factory=DriftEstimator)
-    waiting: list[tuple[float, float, Point]] = field(default_factory=list)
-    """On probation: seconds and phase since the start, and the edge."""
-    first: Point | None = None
-    last: Point | None = None
-    pulses: int = 0
-    pulses_ns: int = 0
-    ended: str = ""
-
-    @property
-    def n(self) -> int:
-        return self.estimator.n + len(self.waiting)
-
-    @property
-    def span_s(self) -> float:
-        return 0.0 if self.first is None or self.last is None else (self.last.true_ns - self.first.true_ns) / NS
-
-    def pass_on(self, keep: int) -> None:
-        """All but the last `keep` edges that wait are past probation."""
-        while len(self.waiting) > keep:
-            t, x, point = self.waiting.pop(0)
-            self.estimator.add(round(t), round(x), point.axis_err_ns, point.at)
-
-    def known(self) -> DriftEstimator:
-        """The estimator with all edges, those on probation too."""
-        if not self.waiting:
-            return self.estimator
-        whole = Stretch(copy.deepcopy(self.estimator), list(self.waiting))
-        whole.pass_on(0)
-        return whole.estimator
-
-    def drift(self) -> Drift | None:
-        """The RTC's frequency error: now, and as the mean of the stretch."""
-        return None if self.last is None else self.known().estimate(self.last.at)
-
-
 class Chain:
     """`add` every edge in order; `stretches` are all so far, the last one still open. `detect` False: nothing is ever a break."""
 
@@ -112,6 +67,8 @@ class Chain:
         self._detect = detect
         self.stretches = [Stretch()]
         self.outliers = 0
+        self.removed_ns = 0
+        """All pulses of the trim so far: taken off the phases as they come."""
         self._window: deque[tuple[float, float, Point]] = deque(maxlen=WINDOW)
         self._suspects: list[tuple[Point, float]] = []
         self._spec: TrimSpec | None = None
@@ -123,7 +80,7 @@ class Chain:
 
     def trim(self, spec: TrimSpec | None, value: int | None) -> None:
         """The trim in force. One whose pulses are too small or too frequent to be told apart acts like a continuous one."""
-        apart = spec is not None and spec.acts == "pulses" and abs(spec.pulse_ns(1)) >= SEPARATE_NS
+        apart = spec is not None and spec.acts == "pulses" and not blends(spec)
         self._spec, self._trim = (spec, value) if apart and value else (None, 0)
 
     def end(self, why: str, since: RawNs | None = None) -> None:
@@ -143,7 +100,8 @@ class Chain:
 
     def add(self, point: Point) -> tuple[Kind, Broken | None]:
         """What the edge is, and what happened if it shows that something did."""
-        stretch = self.stretch
+        count = round((point.true_ns + point.x_ns) / NS) if self._detect else round(point.true_ns / NS)
+        stretch, point = self.stretch, replace(point, count=count).without(self.removed_ns)
         if stretch.last is not None and point.true_ns - stretch.last.true_ns < NS // 2:
             self.outliers += 1
             return Kind.OUTLIER, None
@@ -153,8 +111,11 @@ class Chain:
                 pulses = self._pulsed(off, room)
                 if not pulses:
                     return self._suspect(point, off)
+                # as measured, where that is sharper than what the datasheet says
+                moved = round(off if room < SHARP_NS else pulses * self._unit())
                 stretch.pulses += abs(pulses)
-                stretch.pulses_ns += round(pulses * self._unit())
+                self.removed_ns += moved
+                point = point.without(moved)
         self.outliers += len(self._suspects)
         self._suspects.clear()
         self._take(point)
@@ -163,11 +124,11 @@ class Chain:
     # ---- what is expected ----------------------------------------------------------------------------------------------------
 
     def _smooth(self, point: Point) -> tuple[float, float]:
-        """Seconds and phase since the stretch began, the trim's pulses replaced by their mean."""
+        """Seconds and phase since the stretch began, with the mean of the trim's pulses in their place."""
         stretch = self.stretch
         assert stretch.first is not None
         t = (point.true_ns - stretch.first.true_ns) / NS
-        x = float(point.x_ns - stretch.first.x_ns - stretch.pulses_ns)
+        x = float(point.x_ns - stretch.first.x_ns)
         return t, x + t * (self._spec.effect_ppm(self._trim) * 1e3 if self._spec is not None else 0.0)
 
     def _off(self, point: Point) -> tuple[float, float]:
@@ -224,8 +185,8 @@ class Chain:
     def _shifted(self) -> Broken | None:
         """What the last edges show together."""
         ts, xs = [t for t, _, _ in self._window], [x for _, x, _ in self._window]
-        least = max(LEAST_NS, SHARE * self._window[-1][2].err_ns)
-        found = shift(ts, xs, least, len(self.stretch.waiting))
+        errs = [max(LEAST_NS, SHARE * point.err_ns) for _, _, point in self._window]
+        found = shift(ts, xs, errs, len(self.stretch.waiting))
         if found is None:
             return None
         moved = [point for _, _, point in list(self._window)[found.index :]]
@@ -251,6 +212,8 @@ class Chain:
         if stretch.first is None:
             stretch.first = point
         stretch.last = point
+        if self._spec is not None:
+            stretch.trim_ppb = abs(self._spec.effect_ppm(self._trim)) * 1e3
         t, x = self._smooth(point)
         self._window.append((t, x, point))
         stretch.waiting.append((t, x, point))

@@ -30,20 +30,23 @@ class Shift:
     bend_ppb: float
 
 
-def shift(t: Sequence[float], x: Sequence[float], least: float, newest: int) -> Shift | None:
-    """What happened within the `newest` last edges; `t` in s, rising, `x` in ns, `least` the smallest noise to believe in (ns)."""
+def shift(t: Sequence[float], x: Sequence[float], err: Sequence[float], newest: int) -> Shift | None:
+    """What happened within the `newest` last edges; `t` in s, rising, `x` in ns.
+
+    `err` is the smallest noise of each edge to believe in (ns, above 0); their ratios are the edges' weights.
+    """
     n = len(t)
     if n < FEWEST:
         return None
     middle, wide = t[n // 2], t[-1] - t[0]
     u = [2 * (v - middle) / wide for v in t]
-    base = _Fit([[1.0] * n, u], x)
+    base = _Fit([[1.0] * n, u], x, [1.0 / e for e in err])
     first = max(SIDE, n - newest)
     tried = [(base.gain(_after(i)), i, base.step) for i in range(first, n - SIDE + 1) if t[i] > t[i - 1]]
     bends = [(base.gain(_since(u, i)), i, base.step) for i in range(first, n - SIDE + 1)]
     jump, bend = max(tried), max(bends)
     best = max(jump[0], bend[0])
-    noise2 = max(least**2, (base.rest - best) / (n - 4))
+    noise2 = max(1.0, (base.rest - best) / (n - 4))
     if best < SURE * noise2 or best - base.gain(lambda i: u[i] * u[i]) < CURVED * noise2:
         return None
     if jump[0] >= bend[0]:
@@ -62,19 +65,21 @@ def _since(u: Sequence[float], i: int) -> Callable[[int], float]:
 
 
 class _Fit:
-    """Least squares on two columns (Gram-Schmidt); `gain` says what one more column would take off the residuals, and its size."""
+    """Weighted least squares on two columns (Gram-Schmidt); `gain` is what one more takes off chi squared, `step` its size."""
 
-    def __init__(self, columns: list[list[float]], x: Sequence[float]) -> None:
+    def __init__(self, columns: list[list[float]], x: Sequence[float], weights: Sequence[float]) -> None:
+        self._weights = weights
         self._basis: list[list[float]] = []
         for column in columns:
             free = self._free(column)
             size = sum(v * v for v in free) ** 0.5
             self._basis.append([v / size for v in free])
-        self._left = self._free(list(x))
+        self._left = self._free(x)
         self.rest = sum(v * v for v in self._left)
         self.step = 0.0
 
-    def _free(self, column: list[float]) -> list[float]:
+    def _free(self, values: Sequence[float]) -> list[float]:
+        column = [v * w for v, w in zip(values, self._weights, strict=True)]
         for b in self._basis:
             dot = sum(p * q for p, q in zip(b, column, strict=True))
             column = [v - dot * p for v, p in zip(column, b, strict=True)]
@@ -83,7 +88,7 @@ class _Fit:
     def gain(self, of: Callable[[int], float]) -> float:
         free = self._free([of(k) for k in range(len(self._left))])
         size2 = sum(v * v for v in free)
-        if size2 < 1e-12:
+        if size2 < 1e-9 * max(self._weights) ** 2:
             self.step = 0.0
             return 0.0
         dot = sum(p * q for p, q in zip(free, self._left, strict=True))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from gpstime.core.rtc_axis import Axis, Seen
-from gpstime.core.rtc_chain import Broken, Chain, Point
-from gpstime.core.rtc_words import Setter, because
+from gpstime.core.rtc_chain import Broken, Chain, blends
+from gpstime.core.rtc_stretch import Point
+from gpstime.core.rtc_words import Setter, because, on_grid
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
 from gpstime.model import (
@@ -33,8 +35,9 @@ JUMP_C, WITHIN_NS = 3.0, 600 * NS
 """A temperature jump: so many degrees in ten minutes, more than a room does by itself."""
 REPORT_EVERY = 8
 """Edges between two RtcDrift findings."""
-SQW_FULL, SQW_EVERY = 300, 10
-"""The output's edges count each second at first, then one in ten: they come every second and say little new."""
+SQW_FULL, SQW_EVERY, SQW_PATIENCE = 300, 10, 45
+"""The output's edges count each second at first, then one in ten: they come every second and say little new. So many are waited
+with until a reading has told which chip it is."""
 SQW_ERR_NS = 2_000
 CLOSE_NS = 2 * NS
 
@@ -76,6 +79,7 @@ class RtcTrack:
         self._train = Train()
         self._sqw_at: RawNs | None = None
         self._sqw_count = 0
+        self._minutes = False
         self._warmth: deque[tuple[RawNs, float]] = deque()
         self._system: tuple[int, int] | None = None
 
@@ -102,12 +106,12 @@ class RtcTrack:
     def on_reading(self, reading: RtcReading) -> list[Finding]:
         """A reading; only one with `edge` says when its second began."""
         if not reading.edge:
-            self.chip = self.chip or reading.chip
+            self._trimmed(reading)
             return []
         out: list[Finding] = []
         self.readings += 1
         self._conditions(reading, out)
-        self.last, self.chip = reading, reading.chip
+        self.last = reading
         seen = self.axis.at(reading.at)
         if seen is None:
             return [*out, RtcOffset(reading.at, reading.shown, None, reading.err_ns, Kind.MISSING, "", reading.chip)]
@@ -131,19 +135,20 @@ class RtcTrack:
         for found in self._train.on_edge(PpsEdge(edge.at, UnixNs(0), "assert", edge.seq, edge.stamped_by)):
             if isinstance(found, Pulse):
                 self._sqw_at = found.at
-                self._second(found.at, out)
+                self._second(found.at, found.n, out)
         return out
 
-    def _second(self, at: RawNs, out: list[Finding]) -> None:
-        self._sqw_count += 1
+    def _second(self, at: RawNs, n: int, out: list[Finding]) -> None:
+        self._sqw_count = count = self._sqw_count + 1
+        every = 60 if self._minutes else 1 if count <= SQW_FULL else SQW_EVERY
         seen = self.axis.at(at)
-        if seen is None or (self._sqw_count > SQW_FULL and self._sqw_count % SQW_EVERY):
+        if seen is None or n % every or (not self.chip and count < SQW_PATIENCE):
             return
         way = self.sqw
         way.on_row(seen)
         last = way.chain.stretch.last
         # its seconds have no names here: the number is the one that makes the phase go on, which is that of a second in 0.5 s
-        near = 0 if last is None else last.x_ns
+        near = 0 if last is None else last.x_ns + way.chain.removed_ns
         x = near + (-seen.true_ns - near + NS // 2) % NS - NS // 2
         _, broken = way.chain.add(Point(seen.true_ns, x, SQW_ERR_NS, at, seen.err_ns))
         if broken is not None:
@@ -155,8 +160,7 @@ class RtcTrack:
     def _conditions(self, reading: RtcReading, out: list[Finding]) -> None:
         """What the chip itself says: its trim, its temperature, its power."""
         last = self.last
-        self.bus.chain.trim(self._trim_of(reading.chip), reading.aging)
-        self.sqw.chain.trim(self._trim_of(reading.chip), reading.aging)
+        self._trimmed(reading)
         if last is None or not self._detect:
             return
         if reading.aging != last.aging:
@@ -177,6 +181,12 @@ class RtcTrack:
             warmth.clear()
             warmth.append((reading.at, reading.temperature_c))
 
+    def _trimmed(self, reading: RtcReading) -> None:
+        spec, self.chip = self._trim_of(reading.chip), reading.chip
+        self.bus.chain.trim(spec, reading.aging)
+        self.sqw.chain.trim(spec, reading.aging)
+        self._minutes = blends(spec) and bool(reading.aging)
+
     def _break(self, since: RawNs, reading: RtcReading, reason: str, why: str, out: list[Finding]) -> None:
         for way in (self.bus, self.sqw):
             way.chain.end(reason, RawNs(since + 1))
@@ -189,6 +199,10 @@ class RtcTrack:
         if self._system is not None:
             system = -((self._system[1] + broken.at - self._system[0] + NS // 2) % NS - NS // 2)
         reason, why = because(broken, way.setter, system)
+        if reason == "kernel-rewrite":  # then the sets before, at a distance of elevens of minutes, were the kernel's too
+            for i, b in enumerate(self.breaks):
+                if b.reason == "set" and b.via == way.via and on_grid(broken, b.after, b.at):
+                    self.breaks[i] = replace(b, reason=reason)
         found = RtcBreak(broken.after, broken.at, reason, why, broken.jump_ns, way.via, self.chip)
         self.breaks.append(found)
         out.append(found)

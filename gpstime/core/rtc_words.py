@@ -24,16 +24,15 @@ class Setter:
 
     def rhythm(self, broken: Broken) -> bool:
         """Whether this set and an earlier one can lie on the kernel's grid of eleven minutes."""
-        found = any(self._on_grid(broken.after - at, broken.at - after) for after, at in self._sets)
+        found = any(on_grid(broken, after, at) for after, at in self._sets)
         self._sets.append((broken.after, broken.at))
         return found
 
-    def _on_grid(self, least_ns: int, most_ns: int) -> bool:
-        for m in range(1, MISSED + 1):
-            slack = LATE_S * m
-            if least_ns / NS <= m * KERNEL_S + slack and most_ns / NS >= m * KERNEL_S - slack:
-                return True
-        return False
+
+def on_grid(broken: Broken, after: int, at: int) -> bool:
+    """Whether whole elevens of minutes may lie between this set and an earlier one, between `after` and `at`."""
+    least_s, most_s = (broken.after - at) / NS, (broken.at - after) / NS
+    return any(least_s <= m * KERNEL_S + m * LATE_S and most_s >= m * KERNEL_S - m * LATE_S for m in range(1, MISSED + 1))
 
 
 def because(broken: Broken, setter: Setter, system_ns: int | None) -> tuple[str, str]:

@@ -67,7 +67,7 @@ def _kind(
     return FaultKind(name, where, source, says, {k.removesuffix("_s"): v for k, v in values.items()}, spans, at_s, for_s)
 
 
-_P, _R, _B, _C = "pulse", "receiver", "bytes", "clock"
+_P, _R, _B, _C, _X = "pulse", "receiver", "bytes", "clock", "RTC (--rtc CHIP)"
 _KINDS = (
     _kind(
         _P,
@@ -179,6 +179,12 @@ _KINDS = (
     ),
     _kind(_C, "F-C09", "adjust-refused", "adjtimex says EPERM: nothing is ever applied"),
     _kind(_C, "F-C10", "system-offset", "the system clock starts `offset` off (fake-hwclock: days)", offset_s=-259_200.0),
+    _kind(_X, "F-R13", "rtc-rewrite", "the kernel writes its clock to the RTC every `every`", 300, every_s=660.0),
+    _kind(_X, "P19", "rtc-set", "somebody sets the RTC, `ahead` of the system clock", 300, ahead_s=0.25),
+    _kind(_X, "F-R02", "rtc-warm", "the RTC gets `by` C warmer within a minute", 300, by=10.0),
+    _kind(_X, "F-R11", "rtc-errors", "each transfer fails with the probability `rate` (errno 121, 110, 5)", rate=0.01),
+    _kind(_X, "F-R11, F-R16", "rtc-gone", "nobody answers at its address", 300, 60),
+    _kind(_X, "F-R12", "rtc-held", "a driver of the kernel takes its address: EBUSY", 300, 60),
     _kind(_C, "F-C12", "suspend", "the machine sleeps: the raw clock stands still, nothing is seen", 300, 60),
 )
 FAULTS = {kind.name: kind for kind in _KINDS}

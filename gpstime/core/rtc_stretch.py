@@ -1,0 +1,95 @@
+"""A stretch of an RTC's edges that nobody broke, and the frequency that it shows.
+
+The estimator is that of the board's own crystal (`drift`); what differs is the unit: the RTC's edges are whole seconds on its own
+count, and anywhere between true seconds.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field, replace
+
+from gpstime.core.drift import DriftEstimator
+from gpstime.model import Drift
+from gpstime.times import NS, RawNs
+
+ROUNDED = 1e-4
+"""Datasheets round the mean of a trim's pulses (1/32 s in two hours to 4.34 ppm: 6e-5 of it)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An edge: true ns since the axis began, phase, certain half-width, raw stamp, doubt of the axis; `count`: the RTC's second."""
+
+    true_ns: int
+    x_ns: int
+    err_ns: int
+    at: RawNs
+    axis_err_ns: int = 0
+    count: int = 0
+
+    def without(self, pulses_ns: int) -> Point:
+        """When this second would have begun without these pulses of the trim."""
+        return replace(self, true_ns=self.true_ns + pulses_ns, x_ns=self.x_ns - pulses_ns) if pulses_ns else self
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Edges that nobody broke. `ended` is why it ended, a stable word, empty for the last one."""
+
+    estimator: DriftEstimator = field(default_factory=DriftEstimator)
+    waiting: list[tuple[float, float, Point]] = field(default_factory=list)
+    """On probation: seconds and phase since the start, and the edge."""
+    first: Point | None = None
+    last: Point | None = None
+    pulses: int = 0
+    trim_ppb: float = 0.0
+    """Size of the mean that stands for the trim's pulses."""
+    ended: str = ""
+
+    @property
+    def n(self) -> int:
+        return self.estimator.n + len(self.waiting)
+
+    @property
+    def span_s(self) -> float:
+        return 0.0 if self.first is None or self.last is None else (self.last.true_ns - self.first.true_ns) / NS
+
+    def pass_on(self, keep: int) -> None:
+        """All but the last `keep` edges that wait are past probation.
+
+        The estimator's seconds are the RTC's: its edges are whole ones on its own count, and anywhere between true seconds.
+        """
+        assert self.first is not None
+        while len(self.waiting) > keep:
+            _, x, point = self.waiting.pop(0)
+            self.estimator.add(point.count - self.first.count, round(x), point.axis_err_ns, point.at)
+
+    def known(self) -> DriftEstimator:
+        """The estimator with all edges, those on probation too."""
+        if not self.waiting:
+            return self.estimator
+        whole = Stretch(copy.deepcopy(self.estimator), list(self.waiting), self.first)
+        whole.pass_on(0)
+        return whole.estimator
+
+    def drift(self) -> Drift | None:
+        """The RTC's frequency error: now, and as the mean of the stretch."""
+        found = None if self.last is None else self.known().estimate(self.last.at)
+        if found is None:
+            return None
+        blur = self.trim_ppb * ROUNDED
+        return replace(
+            found,
+            freq_ppb=per_true_second(found.freq_ppb),
+            freq_lo_ppb=per_true_second(found.freq_lo_ppb) - blur,
+            freq_hi_ppb=per_true_second(found.freq_hi_ppb) + blur,
+            mean_ppb=per_true_second(found.mean_ppb),
+            mean_lo_ppb=per_true_second(found.mean_lo_ppb) - blur,
+            mean_hi_ppb=per_true_second(found.mean_hi_ppb) + blur,
+        )
+
+
+def per_true_second(ppb: float) -> float:
+    """What is gained in each second of the RTC (ppb), as what it gains in a true one."""
+    return ppb / (1.0 - ppb * 1e-9)
