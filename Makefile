@@ -31,8 +31,8 @@ check: $(VENV)/.stamp-dev  ## ruff, mypy --strict and the guards (layers, notes,
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_layers.py tests/test_notes.py tests/test_docs.py
 
-bench: $(VENV)/.stamp-dev  ## How fast: NMEA against pynmea2, the simulation, the start of the command
-	@set -e; for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(BIN)/python "$$bench"; done
+bench: $(VENV)/.stamp-dev  ## CPU, memory, card and start beside gpsd's, and how fast the parts are; a table at the end (20 minutes)
+	@$(BIN)/python tests/bench/run.py $(BENCH)
 
 sweep: $(VENV)/.stamp-dev  ## Every sentence delay from 20 to 1400 ms, three seeds each: is a second ever mislabelled? (minutes)
 	GPSTIME_SWEEP=full $(BIN)/python -m pytest -q tests/scenarios/test_delay_sweep.py

@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from figures import say
+
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.model import PpsEdge
@@ -129,9 +131,16 @@ def main() -> int:
             device, files = measure(ring_bytes, whole, args.real)
         except NoDevice as e:
             print(f"skipped: no ext4 of our own to write to ({e})")
+            say("written to the card a day", "not to be had", "60 to 150 MB")
             return 0
         said = "" if limit is None else f", limit {limit}: {'met' if device <= limit else 'MISSED'}"
         met = met and (limit is None or device <= limit)
+        say(
+            f"to the card a day: {what}",
+            f"{device:.0f} MB",
+            "" if limit is None else f"{limit} MB",
+            ok=limit is None or device <= limit,
+        )
         print(f"{what:62} {device:6.1f} MB a day to the device, {files:5.2f} of it the record's own{said}")
     return 0 if met else 1
 

@@ -29,6 +29,9 @@ def ratio() -> tuple[float, float, float]:
 
 
 if __name__ == "__main__":
+    from figures import say
+
     bare_s, help_s, times = ratio()
     print(f"bare Python {bare_s * 1e3:.1f} ms, gpstime --help {help_s * 1e3:.1f} ms: {times:.2f} times (bound {BOUND:g})")
+    say("start (gpstime --help), against bare Python", f"{times:.2f} times", f"{BOUND:g} times", ok=times <= BOUND)
     sys.exit(times > BOUND)
