@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+from gpstime.app.lateness import say_lateness
 from gpstime.app.live import LiveTime
 from gpstime.app.settings import AUTO, Config
 from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.board import family_of, known_bias, model_of
-from gpstime.drivers.pps_choice import Doors, Wanted, open_pulse
+from gpstime.drivers.pps_choice import Chosen, Doors, Wanted, open_pulse
 from gpstime.drivers.system_clock import Converter
 from gpstime.errors import DeviceError
 from gpstime.model import PpsEdge
@@ -42,6 +43,8 @@ class PulseDoor:
             late_ns, doubt_ns, why = known.late_ns, known.doubt_ns, known.why
         self._converter.bias_ns = late_ns  # the same one: it goes on counting the steps of the system clock
         self.facts |= {"bias_ns": late_ns, "bias_err_ns": doubt_ns, "bias_why": why}
+        if isinstance(pulse, Chosen):
+            pulse.say(say_lateness(self.facts))
         return pulse
 
     def convert(self, stamp: EdgeStamp, before: Together, after: Together) -> PpsEdge | str:

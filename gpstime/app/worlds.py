@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gpstime.core.trim import TrimSpec
 from gpstime.ports import Clocks, Sink, Source, World
 from gpstime.store.recorded import RecordedWorld, lower_bound
 from gpstime.times import UtcTime
@@ -20,12 +21,16 @@ if TYPE_CHECKING:  # the drivers are imported by a live run only
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """`not_before` is the world's lower bound of time (None: it brings none along); `sinks` are parts of it that listen."""
+    """`not_before` is the world's lower bound of time (None: it brings none along); `sinks` are parts of it that listen.
+
+    `trim_of`: what the trim register of its RTC does, by name; None for a recording, whose chips are what their names say.
+    """
 
     world: World
     not_before: UtcTime | None
     simulated: bool
     sinks: Sequence[Sink] = ()
+    trim_of: Callable[[str], TrimSpec | None] | None = None
 
 
 LIVE = "live"
@@ -74,18 +79,20 @@ def _live(sentences_from: str | None, configuration: str | None) -> Opened:
     for source in fitted.sources:
         if isinstance(source, PpsSource):
             source.open()  # a measurement without a pulse is none: say now what is missing
+    if stamps := fitted.parts.get("stamps"):
+        fitted.head["stamps"] = stamps()  # known now that the pulse is open
     return Opened(machine.world(fitted.sources, fitted.head), fitted.not_before, False, tuple(fitted.sinks))
 
 
 def open_world(name: str, args: argparse.Namespace) -> Opened:
     """The world named `name`; the options of a simulated board are in `args`. Errors of set-up come as GpstimeError."""
     if name == "sim":
-        from gpstime.app.board import scenario_from
-        from gpstime.sim.world import SimWorld
+        from gpstime.app.rtc_world import RtcWorld, simulated
 
-        simulated = SimWorld(scenario_from(args))
+        board = simulated(args)
+        trim_of = board.source.trim_of if isinstance(board, RtcWorld) else None
         # the same bound as when its capture is replayed, so that both give the same answer
-        return Opened(simulated, lower_bound(simulated.head), True)
+        return Opened(board, lower_bound(board.head), True, trim_of=trim_of)
     if name == LIVE:
         return _live(args.source, args.config)
     world = RecordedWorld(sys.stdin.buffer, "stdin") if name == "-" else RecordedWorld(name)

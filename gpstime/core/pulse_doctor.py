@@ -6,15 +6,22 @@ receivers give no pulse at all, and people have soldered for a missing antenna.
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gpstime.model import DeviceLost, Epoch, Event, Finding, PpsEdge, SerialBytes
+from gpstime.model import DeviceLost, Epoch, Event, Finding, PpsEdge, Rejected, SerialBytes
 from gpstime.times import NS, RawNs
 
 FEW = 4
 """Satellites that a first fix of time and place needs."""
+PORTIONS = 12
+"""Of the receiver's bytes that are kept: a few seconds, in which each sentence comes."""
+_IN_VIEW = re.compile(rb"\$([A-Z]{2})GSV,\d,\d{1,2},(\d{1,3})[,*]")
+_USED = re.compile(rb"\$[A-Z]{2}GGA,(?:[^,$]*,){6}(\d{1,2}),")
+_READABLE = ("no-time", "no-date")
+"""Sentences that were read and had nothing to say yet."""
 BURSTS, KEPT = 16, 64
 """Bursts before their delay is told, and bursts remembered."""
 
@@ -39,6 +46,15 @@ class ReceiverSeen:
     satellites: int | None = None
 
 
+def satellites(said: bytes) -> int | None:
+    """How many satellites a receiver has in view by its own word (GSV, of all systems), else uses (GGA); None without either."""
+    in_view = {found[1]: int(found[2]) for found in _IN_VIEW.finditer(said)}
+    if in_view:
+        return sum(in_view.values())
+    used = _USED.findall(said)
+    return int(used[-1]) if used else None
+
+
 class ReceiverListener:
     """A sink that knows what the receiver said since the last pulse, and how long after an assert edge its bursts begin.
 
@@ -48,6 +64,7 @@ class ReceiverListener:
     def __init__(self) -> None:
         self._bytes = self._sentences = 0
         self._fix: bool | None = None
+        self._last: deque[bytes] = deque(maxlen=PORTIONS)
         self._assert_at: RawNs | None = None
         self._burst_at = RawNs(0)
         self._after: deque[int] = deque(maxlen=KEPT)
@@ -55,6 +72,7 @@ class ReceiverListener:
     def __call__(self, value: Event | Finding) -> None:
         if isinstance(value, SerialBytes):
             self._bytes += len(value.data)
+            self._last.append(value.data)
         elif isinstance(value, Epoch):
             self._sentences += 1
             self._fix = self._fix if value.fix is None else value.fix
@@ -62,6 +80,8 @@ class ReceiverListener:
                 self._burst_at = value.burst_at
                 if self._assert_at is not None and 0 <= value.burst_at - self._assert_at < 2 * NS:
                     self._after.append((value.burst_at - self._assert_at) % NS)
+        elif isinstance(value, Rejected) and value.reason in _READABLE:
+            self._sentences += 1
         elif isinstance(value, PpsEdge):
             self._bytes = self._sentences = 0
             if value.edge == "assert":
@@ -71,7 +91,7 @@ class ReceiverListener:
             self._after.clear()
 
     def seen(self) -> ReceiverSeen:
-        return ReceiverSeen(self._bytes, self._sentences, self._fix)
+        return ReceiverSeen(self._bytes, self._sentences, self._fix, satellites(b"".join(self._last.copy())))
 
     def after_assert(self) -> tuple[float, float] | None:
         """(median, spread) in ms, modulo a second, of the last bursts' beginning after an assert edge; None while there are few."""

@@ -109,6 +109,10 @@ class Chosen:
         """Ask this listener, from now on."""
         self.receiver, self._shape.after_assert = heard.seen, heard.after_assert
 
+    def say(self, sentence: str) -> None:
+        """Have this among the notes."""
+        self._notes.append(sentence)
+
     @property
     def missed(self) -> int:
         """Edges known to be lost between kernel and here."""

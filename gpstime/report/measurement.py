@@ -7,6 +7,7 @@ import textwrap
 from typing import Any
 
 from gpstime.app.durations import say_duration
+from gpstime.app.lateness import say_lateness
 from gpstime.app.measure import Measurement
 from gpstime.model import Drift, Label
 from gpstime.report.figures import DAY_S, HOUR_S, cost, per_day, ppm, rate, say_time
@@ -31,6 +32,12 @@ def _why(m: Measurement) -> str:
     """All that a reader of the object alone should know: the status, the label where it is not ok, the assumption made."""
     parts = (m.why, m.label_why if m.label is not Label.OK else "", m.assumption)
     return " ".join(part.rstrip(".") + "." for part in parts if part)
+
+
+def _stamps(m: Measurement) -> dict[str, Any] | None:
+    """What a live board says of its pulse's stamps."""
+    found = m.head.get("stamps")
+    return found if isinstance(found, dict) and "bias_ns" in found and "bias_err_ns" in found and "bias_why" in found else None
 
 
 def as_object(m: Measurement) -> dict[str, Any]:
@@ -60,6 +67,7 @@ def as_object(m: Measurement) -> dict[str, Any]:
         "assumption": m.assumption or None,
         "steered_by": m.steered_by or None,
         "board": m.head.get("board"),
+        "stamps": _stamps(m),
         "simulated": m.simulated,
         "skipped": m.skipped,
         "pulse_noise_ns": None if d is None else _number(d.white_pm_ns),
@@ -125,6 +133,8 @@ def as_text(m: Measurement) -> str:
     if m.status != "unreadable":
         span = f" over {say_duration(m.span_s)}" if m.span_s else ""
         rows.append(("pulses", f"{m.n} used{span}" + (" (ended by Ctrl-C)" if m.interrupted else "")))
+        if stamps := _stamps(m):
+            rows.append(("stamps", say_lateness(stamps)))
         rows.append(("second", f"{m.label.value}: {m.label_why}" if m.label_why else m.label.value))
         if m.last_labelled is not None:
             rows.append(("", f"last labelled pulse {m.last_labelled[1].iso()}"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from gpstime.app.config import load
 from gpstime.app.durations import say_duration
+from gpstime.app.lateness import say_lateness
 from gpstime.app.status import ask_status
 
 
@@ -52,6 +53,8 @@ def as_text(s: dict[str, Any]) -> str:
         if s.get("offset_ns") is not None:
             rows.append(("system clock", f"{s['offset_ns'] / 1e9:+.6f} s (ours minus true)"))
         rows.append(("pulse", _device(s["pulse"])))
+        if isinstance(s.get("stamps"), dict) and s["stamps"].get("backend"):
+            rows.append(("stamps", f"{say_lateness(s['stamps'])} ({s['stamps']['backend']})"))
         rows.append(("receiver", f"{_device(s['receiver'])}; {s['receiver']['sentences']} sentences"))
         rejected = ", ".join(f"{n} {reason}" for reason, n in sorted(s["rejected"].items(), key=lambda item: -item[1]))
         rows.append(("rejected", rejected or "none"))

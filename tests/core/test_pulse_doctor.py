@@ -13,9 +13,10 @@ from gpstime.core.pulse_doctor import (
     PulseSeen,
     ReceiverListener,
     ReceiverSeen,
+    satellites,
     silent,
 )
-from gpstime.model import DeviceLost, Epoch, PpsEdge, SerialBytes
+from gpstime.model import DeviceLost, Epoch, PpsEdge, Rejected, SerialBytes
 from gpstime.times import NS, RawNs, UnixNs, UtcTime
 
 PHY = PulseSeen("pps0 = ptp0 (the network interface's clock, not a receiver)", 3, receiver=False)
@@ -43,8 +44,8 @@ def test_wiring_is_named_only_with_a_fix() -> None:
     """Over every combination of what may be known."""
     combinations = list(product((None, 0, 500), (None, 0, 9), (None, False, True), (None, 0, 3, 9), (False, True)))
     assert len(combinations) == 216
-    for heard, sentences, fix, satellites, had in combinations:
-        facts = PulseFacts(5.0, pulses=(OURS,), receiver=ReceiverSeen(heard, sentences, fix, satellites), had_pulses=had)
+    for heard, sentences, fix, count, had in combinations:
+        facts = PulseFacts(5.0, pulses=(OURS,), receiver=ReceiverSeen(heard, sentences, fix, count), had_pulses=had)
         told = silent(facts)
         assert told, facts
         blames_the_wire = any(word in advice.text.lower() for advice in told for word in ("wiring", "the wire ", "the wire."))
@@ -109,6 +110,9 @@ def test_the_listener_counts_since_the_last_pulse_and_keeps_the_last_word_on_the
     heard(Epoch(at, at, noon, False, "RMC", fix=False))
     heard(Epoch(at, at, noon, False, "ZDA"))
     assert heard.seen() == ReceiverSeen(6, 2, False)
+    heard(Rejected(at, "nmea", "no-time", b"$GNRMC,,V"))
+    heard(Rejected(at, "nmea", "bad-checksum", b"$GNRMC,,V"))
+    assert heard.seen() == ReceiverSeen(6, 3, False), "a receiver that knows no time yet can be read all the same"
     heard(PpsEdge(at, UnixNs(0)))
     assert heard.seen() == ReceiverSeen(0, 0, False)
     heard(Epoch(at, at, noon, True, "RMC", fix=True))
@@ -130,3 +134,24 @@ def test_the_listener_knows_how_long_after_an_assert_edge_bursts_begin(after_ms:
     assert 2 < spread < 6
     heard(DeviceLost(RawNs(0), "serial", "unplugged"))
     assert heard.after_assert() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "count"),
+    [
+        (b"", None),
+        (b"$GNRMC,120000.00,V,,,,,,,010327,,,N*5A\r\n", None),
+        (b"$GPGSV,1,1,00*79\r\n$GLGSV,1,1,00*65\r\n", 0),
+        (b"$GPGSV,3,1,11,01,,,30*4A\r\n$GPGSV,3,2,11,04,,,*4A\r\n$GLGSV,1,1,02,65,,,*4A\r\n", 13),
+        (b"$GPGSV,3,1,11,01*4A\r\n$GPGSV,1,1,00*79\r\n", 0),  # the last word counts
+        (b"$GNGGA,120000,,,,,0,00,99.9,,,,,,*5A\r\n", 0),
+        (b"$GNGGA,120000,5128.6,N,00000.0,W,1,07,1.1,4,M,,,,*5A\r\n", 7),
+        (b"$GPGSV,3,1,", None),
+    ],
+)
+def test_satellites_in_view_or_used_or_unknown(said: bytes, count: int | None) -> None:
+    assert satellites(said) == count
+    heard = ReceiverListener()
+    for k in range(0, len(said), 20):  # portions cut anywhere
+        heard(SerialBytes(RawNs(k), said[k : k + 20]))
+    assert heard.seen().satellites == count

@@ -63,6 +63,9 @@ def test_twenty_minutes_with_a_daemon_that_steers(measured, tmp_path):
     assert found.object["steered_by"] == "chronyd (pid 612)"
     assert "untouched" in found.object["why"]
     assert found.object["simulated"] is False
+    assert found.object["stamps"] == {
+        "backend": "kernel", "bias_ns": 0, "bias_err_ns": None, "bias_why": "nothing is known of this board and backend"
+    }  # fmt: skip
     assert found.object["steps"] == 0
 
 
@@ -71,6 +74,23 @@ def test_the_report_ends_where_for_says(measured, tmp_path):
     found = measured(board, "--for", "5m", "--json")
     assert 290 <= found.object["span_s"] <= 300
     assert found.object["steered_by"] is None
+
+
+def test_a_known_lateness_is_taken_off_and_reported_with_its_doubt(measured, tmp_path, monkeypatch):
+    """P21: a Pi 5, whose stamps are late by what nobody can see; control: the same board, taken for none."""
+    last = {}
+    for model in ("Raspberry Pi 5 Model B Rev 1.0", ""):
+        monkeypatch.setattr("gpstime.app.pulse_door.model_of", lambda model=model: model)
+        place = tmp_path / (model or "none")
+        place.mkdir()
+        found = measured(LiveBoard(place, duration_s=120, pps_noise_ns=0.0, pps_bias_ns=13_500.0))
+        last[model] = found.out
+        assert found.code == 0
+    five, other = last.values()
+    assert "stamps of the pulse are taken to be 13.5 us late, give or take 6.5 us: reported for the interrupt path" in " ".join(
+        five.split()
+    )
+    assert "0 us late, how sure nobody knows: nothing is known of this board and backend" in " ".join(other.split())
 
 
 def test_ctrl_c_ends_it_with_the_report(measured, tmp_path):
