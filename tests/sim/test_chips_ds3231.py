@@ -294,3 +294,15 @@ def test_the_three_are_told_apart_by_their_registers_only() -> None:
         fake("ds9999")
     with pytest.raises(ValueError, match="2000 to 2099"):
         fake("ds3231", start=UtcTime.civil(2100, 1, 1))
+
+
+def test_conv_is_not_taken_during_the_chip_s_own_conversion() -> None:
+    """Whoever does not look at BSY first has written an aging value without effect."""
+    b, c = wired(start=None)
+    b.time.run_to_true(64 * NS + 50 * MS)
+    assert b.read_byte_data(AT, 0x0F) & 0x04
+    b.write_byte_data(AT, 0x10, 0x04)
+    b.write_byte_data(AT, 0x0E, 0x3C)
+    assert b.read_byte_data(AT, 0x0E) == 0x1C, "not even the bit is set"
+    b.time.sleep(60.0)
+    assert c.truth_at(b.time.true_now).ppm == 0.0

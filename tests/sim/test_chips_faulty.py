@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import inspect
+import re
 
 import pytest
 
@@ -189,3 +191,20 @@ def test_the_order_in_which_the_kernel_writes() -> None:
     assert registers("pcf8523") == [0x00, 0x03, 0x00]
     assert registers("pcf8563") == [0x02]
     assert registers("rv8803") == [0x0F, 0x00, 0x0F, 0x0E]
+
+
+def test_the_table_of_faults_is_whole_and_its_names_exist() -> None:
+    from gpstime.sim import chips, chips_faulty, kernel_rtc
+    from gpstime.sim.i2c_faults import WireFaults
+
+    table = chips.__doc__ or ""
+    assert sorted({int(n) for n in re.findall(r"F-R(\d\d)", table)}) == list(range(1, 18))
+    for name in re.findall(r"chips_faulty\.(\w+)", table):
+        assert hasattr(chips_faulty, name)
+    for name in re.findall(r"(?:kernel_rtc\.)?(KernelDoor|ElevenMinutes)", table):
+        assert hasattr(kernel_rtc, name)
+    for name in re.findall(r"bus\.faults\.(\w+)|`\.(\w+)\(\)`", table):
+        assert hasattr(WireFaults, "".join(name))
+    options = inspect.signature(Chip.__init__).parameters
+    for name in re.findall(r"`(\w+)=[\d\"TFNc-]", table):
+        assert name in options, name
