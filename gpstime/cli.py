@@ -19,6 +19,7 @@ COMMANDS = {
     "devices": ("gpstime.report.devices", "what this board has, and what to change in which file"),
     "export": ("gpstime.app.export", "a run of the record as an open capture"),
     "import": ("gpstime.app.bring", "open captures into a record"),
+    "lab": ("gpstime.app.lab", "the loop that steers a clock, on traces of a crystal and a pulse"),
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),
     "nmea": ("gpstime.app.nmea", "every epoch and every rejection of a raw receiver capture"),
     "replay": ("gpstime.report.replay", "a run of the record again: is it what the run itself found, and when was it"),

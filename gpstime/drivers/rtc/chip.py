@@ -1,7 +1,6 @@
-"""What every clock chip on a bus can be asked: the time with how far to trust it, its second for an edge search, its state, a set.
+"""What every clock chip can be asked, on a bus or behind the kernel's driver: time, second, state; a set, a trim.
 
-A read never writes. A set is one block write of all time registers; the flag that says that the power was lost is cleared only
-after the chip was seen to have taken the time, and never otherwise (P15). The weekday is written and never read.
+A read never writes. The flag that says that the power was lost is cleared only by a set that was seen to be taken (P15).
 """
 
 from __future__ import annotations
@@ -10,237 +9,107 @@ from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
-from gpstime.drivers.rtc.calendar import Layout, encode, second_of
-from gpstime.drivers.rtc.told import NO_TIME, Decoded, Registers, RtcStatus, SecondsPoll
-from gpstime.drivers.rtc.wire import State, Transfer, Wire, Written
-from gpstime.errors import DeviceError, RtcRefused, RtcUnavailable
+from gpstime.drivers.rtc.told import RtcStatus, SecondsPoll
+from gpstime.drivers.rtc.wire import State, Written
+from gpstime.errors import RtcRefused
 from gpstime.model import RtcReading
-from gpstime.times import NS, RawNs, UtcTime
-
-STALLED_NS = 20_000_000
-"""A block read that took longer says too little about its instant, so it is done again (the kernel was busy, or the bus stood)."""
-_NO_TRIM = "has no trim register: its error can only be known and taken off"
-_NO_STOP = "has no bit that holds its divider: writing the seconds resets it"
+from gpstime.times import NS, UtcTime
 
 
 class RtcChip(ABC):
-    """One chip, fits `ports.Rtc`. A subclass is a family that shares a register map; `name` says which of it this is."""
+    """One chip, fits `ports.Rtc`. `name` says which, `family` whose registers it has."""
 
     family: ClassVar[str]
-    default_address: ClassVar[int]
-    layout: ClassVar[Layout]
-    block: ClassVar[tuple[int, int]]
-    """First register and number of those that a reading takes, in one transfer."""
     resolution_ns: ClassVar[int] = NS
     divider_resets: ClassVar[bool] = True
     """Whether writing the seconds starts a new second; else `stop` and `release` do."""
     first_tick_s: ClassVar[float] = 1.0
     """From that start to the next second, as the datasheet says; to be measured."""
 
-    def __init__(self, name: str, wire: Wire) -> None:
-        self.name, self.wire = name, wire
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.doubt = ""
         """Why the last reading is not trusted, in words; "" if it is."""
-        self._stopped = False
 
     @property
+    @abstractmethod
     def address(self) -> int:
-        return self.wire.address
+        """On its bus; 0 where that is not known."""
 
     @property
+    @abstractmethod
     def state(self) -> State:
-        return self.wire.state
+        """OK, or why the last call failed: UNAVAILABLE, HELD (by the kernel's driver)."""
+
+    @property
+    def limits(self) -> tuple[str, ...]:
+        """What can't be had this way, in sentences."""
+        return ()
+
+    # ---- reading ----
+
+    @abstractmethod
+    def read(self) -> RtcReading:
+        """`at` is the middle of the time in which it showed that, `err_ns` half of its width.
+
+        Registers that hold no time show `NO_TIME`, not trusted: `doubt` says what is wrong with them.  RtcUnavailable after a
+        bounded number of attempts, RtcHeld at once.
+        """
+
+    @abstractmethod
+    def poll_seconds(self) -> SecondsPoll:
+        """The second of the minute, as cheaply as can be: for finding the second's edge."""
+
+    @abstractmethod
+    def status(self) -> RtcStatus:
+        """All that it says about itself; reads only."""
+
+    # ---- setting ----
+
+    def set(self, second: UtcTime) -> None:
+        """See `ports.Rtc`; whoever cares for the phase uses `write_time` and what it returns."""
+        self.write_time(second)
+
+    @abstractmethod
+    def write_time(self, second: UtcTime) -> Written:
+        """Make it show the start of `second`; the interval is that of the start of its first second (see `first_tick_s`).
+
+        UsageError for a time that it can't show, RtcRefused if it did not take it.
+        """
+
+    def stop(self) -> None:
+        """Hold the divider at its start. RtcRefused where a write of the seconds does that instead."""
+        raise RtcRefused(f"{self.name} has no bit that holds its divider: writing the seconds resets it.")
+
+    def release(self) -> Written:
+        """Let it count; the first second ends `first_tick_s` later."""
+        raise RtcRefused(f"{self.name} has no bit that holds its divider: writing the seconds resets it.")
+
+    # ---- trim and output ----
 
     @property
     def trim_spec(self) -> TrimSpec | None:
         """What its trim register does; None where it has none. May have to look at the chip."""
         return None
 
-    # ---- what a family says about itself ----
-
-    @abstractmethod
-    def decode(self, registers: Registers) -> Decoded:
-        """What these registers (at least those of `block`) say. Never raises, whatever they hold."""
-
-    @abstractmethod
-    def describe(self, registers: Registers) -> RtcStatus:
-        """The whole state, from `_all_registers`. Never raises."""
-
-    # ---- reading ----
-
-    def read(self) -> RtcReading:
-        """One block read. `at` is the middle of the time in which it showed that, `err_ns` half of its width.
-
-        Registers that hold no time show `NO_TIME`, not trusted: `doubt` says what is wrong with them.
-        """
-        got = self._settled()
-        told = self.decode(got.registers)
-        self.doubt = told.doubt
-        at, err_ns = RawNs((got.before + got.after) // 2), (got.after - got.before + 1) // 2
-        shown, trusted = told.utc or NO_TIME, not told.doubt
-        return RtcReading(at, shown, self.resolution_ns, err_ns, False, trusted, told.temperature_c, told.aging, self.name)
-
-    def poll_seconds(self) -> SecondsPoll:
-        """The seconds register alone, in the cheapest transfer: for finding the second's edge."""
-        got = self.wire.read_byte(self.layout.seconds)
-        return SecondsPoll(got.before, got.after, second_of(got[self.layout.seconds]))
-
-    def status(self) -> RtcStatus:
-        """All that it says about itself; reads only."""
-        return self.describe(self._all_registers())
-
     def read_trim(self) -> int | None:
         """The trim register, signed; None where there is none."""
         return None
 
-    def _settled(self) -> Transfer:
-        """A block read that no carry went through; the best of three where the bus stalls."""
-        tries = [self._untorn()]
-        while tries[-1].after - tries[-1].before > STALLED_NS and len(tries) < 3:
-            tries.append(self._untorn())
-        return min(tries, key=lambda got: got.after - got.before)
-
-    def _untorn(self) -> Transfer:
-        """Most chips hold their registers still for the time of a transfer; copies of them may not, so a 59 is read again (P16).
-
-        Where the second reading shows the same second, no carry went through the first one.
-        """
-        got = self._block()
-        for _ in range(3):
-            if not self._may_be_torn(got):
-                break
-            again = self._block()
-            if self._same_second(got, again):
-                break
-            got = again
-        return got
-
-    def _block(self) -> Transfer:
-        return self.wire.read(*self.block)
-
-    def _may_be_torn(self, got: Transfer) -> bool:
-        return got[self.layout.seconds] & 0x7F == 0x59
-
-    def _same_second(self, one: Transfer, other: Transfer) -> bool:
-        return all(one[register] == other[register] for register in range(self.layout.seconds, self.layout.seconds + 7))
-
-    def _all_registers(self) -> Registers:
-        return self._settled().registers
-
-    # ---- writing ----
-
-    def set(self, second: UtcTime) -> None:
-        """See `ports.Rtc`; whoever cares for the phase uses `write_time` and what it returns."""
-        self.write_time(second)
-
-    def write_time(self, second: UtcTime) -> Written:
-        """Make it show the start of `second`; the interval is that of the start of its first second (see `first_tick_s`).
-
-        A chip whose divider only a stop bit resets is stopped, written and released, unless `stop` was called before: then it
-        is written, and counts from `release` on.  UsageError for a time that it can't show, RtcRefused if it did not take it.
-        """
-        fields = encode(self.layout, second)
-        if self.divider_resets or self._stopped:
-            written = self._write_fields(fields)
-        else:
-            try:
-                self.stop()
-                self._write_fields(fields)
-            except DeviceError:
-                self._give_up()
-                raise
-            written = self._let_go()
-        self._check_taken(second, written)
-        self._clear_power_lost()
-        return written
-
-    def stop(self) -> None:
-        """Hold the divider at its start. RtcRefused where a write of the seconds does that instead."""
-        raise RtcRefused(f"{self.name} {_NO_STOP}.")
-
-    def release(self) -> Written:
-        """Let it count; the first second ends `first_tick_s` later."""
-        raise RtcRefused(f"{self.name} {_NO_STOP}.")
-
     def write_trim(self, value: int) -> None:
         """Write the trim register, start a conversion where one is needed, and see that the chip took it."""
-        raise RtcRefused(f"{self.name} {_NO_TRIM}.")
+        raise RtcRefused(f"{self.name} has no trim register: its error can only be known and taken off.")
 
     @abstractmethod
     def square_wave(self, on: bool) -> None:
         """Put 1 Hz on its clock output, or switch that off."""
 
-    def close(self) -> None:
-        self.wire.close()
-
-    def _let_go(self) -> Written:
-        try:
-            return self.release()
-        except RtcUnavailable as error:
-            self._stopped = False  # the next set is to stop and release it once more
-            raise RtcUnavailable(f"{error} It may be held still and not count: set it again.", error.errno) from error
-
-    def _give_up(self) -> None:
-        """A set has failed: a clock that stands still is worse than one that was not set."""
-        self._let_go()
-
-    def _distrust(self) -> None:
-        """The time was not taken: for a chip that takes being set for granted once it runs."""
-        return
-
-    def _write_fields(self, fields: list[int]) -> Written:
-        """The one block write."""
-        return self.wire.write(self.layout.seconds, fields)
-
-    def _clear_power_lost(self) -> None:
-        """Called after the time was seen to be taken; a chip whose flag stands among the seconds has lost it by then."""
-        return
-
-    def _check_taken(self, second: UtcTime, written: Written) -> None:
-        """RtcRefused unless it shows what was written, plus what passed since."""
-        got = self._settled()
-        told = self.decode(got.registers)
-        passed_ns = -1 if told.utc is None else told.utc.unix - second.unix
-        if 0 <= passed_ns <= got.after - written.before + NS:
-            return
-        self._distrust()
-        if told.utc is None:
-            raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: {told.doubt}.")
-        raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it shows {told.utc.iso()}.")
-
-    def _update(self, register: int, clear: int, put: int) -> None:
-        """Change some bits of a register; nothing is written where they are so already."""
-        old = self.wire.read_byte(register)[register]
-        if (new := old & ~clear | put) != old:
-            self.wire.write(register, [new])
+    @abstractmethod
+    def close(self) -> None: ...
 
     def _check_trim(self, value: int) -> None:
+        """RtcRefused for a value that the register has not."""
         spec = self.trim_spec
-        if spec is None:
-            raise RtcRefused(f"{self.name} {_NO_TRIM}.")
+        assert spec is not None
         if not spec.lo <= value <= spec.hi:
             raise RtcRefused(f"{self.name}: its trim register holds {spec.lo} to {spec.hi}, not {value}.")
-
-    def _check_trim_taken(self, value: int) -> None:
-        if (got := self.read_trim()) != value:
-            raise RtcRefused(f"{self.wire.where} did not take {value} in its trim register: it holds {got}.")
-
-
-class StoppableChip(RtcChip):
-    """A chip whose divider is held by a bit of a control register. `stop_bit`: (register, bit)."""
-
-    divider_resets: ClassVar[bool] = False
-    stop_bit: ClassVar[tuple[int, int]]
-
-    def stop(self) -> None:
-        register, bit = self.stop_bit
-        self._update(register, 0, bit)
-        self._stopped = True
-
-    def release(self) -> Written:
-        register, bit = self.stop_bit
-        # read first, so that the write alone is what is timed
-        running = self.wire.read_byte(register)[register] & ~bit
-        written = self.wire.write(register, [running])
-        self._stopped = False
-        return written

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus
 
 SECONDS, CONTROL = 0x00, 0x07
@@ -20,7 +20,7 @@ OUT, OSF, SQWE, RS = 0x80, 0x20, 0x10, 0x03
 _RATES = ("1 Hz", "4.096 kHz", "8.192 kHz", "32.768 kHz")
 
 
-class Ds1307(RtcChip):
+class Ds1307(BusChip):
     family: ClassVar[str] = "ds1307"
     default_address: ClassVar[int] = 0x68
     layout: ClassVar[Layout] = Layout(SECONDS, mode_in_hours=True)

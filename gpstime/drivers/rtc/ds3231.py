@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
+from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus, signed
 from gpstime.times import NS
 
@@ -48,7 +48,7 @@ CONVERSION_S, POLL_S = 1.0, 0.02
 """A conversion takes 125 ms typically and 200 ms at most."""
 
 
-class Ds3231(RtcChip):
+class Ds3231(BusChip):
     family: ClassVar[str] = "ds3231"
     default_address: ClassVar[int] = 0x68
     layout: ClassVar[Layout] = Layout(SECONDS, mode_in_hours=True)

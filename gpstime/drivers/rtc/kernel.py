@@ -9,13 +9,15 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
 
 from gpstime.core.trim import TrimSpec
 from gpstime.drivers.rtc.calendar import FIRST_YEAR, LAST_YEAR
-from gpstime.drivers.rtc.kernel_words import TELLS, door, forbidden, limits_of, lost
+from gpstime.drivers.rtc.chip import RtcChip
+from gpstime.drivers.rtc.kernel_words import VL_EMPTY, VL_INVALID, VL_LOW, door, doubt, forbidden, limits_of
 from gpstime.drivers.rtc.told import NO_TIME, RtcStatus, SecondsPoll
 from gpstime.drivers.rtc.wire import State, Written
 from gpstime.drivers.sysfs import entries, text
@@ -29,8 +31,6 @@ _TM = struct.Struct("@9i")
 RTC_RD_TIME = 2 << 30 | _TM.size << 16 | ord("p") << 8 | 0x09
 RTC_SET_TIME = 1 << 30 | _TM.size << 16 | ord("p") << 8 | 0x0A
 RTC_VL_READ = 2 << 30 | 4 << 16 | ord("p") << 8 | 0x13
-VL_INVALID, VL_LOW, VL_EMPTY = 0x01, 0x02, 0x04
-"""RTC_VL_DATA_INVALID, _BACKUP_LOW, _BACKUP_EMPTY."""
 
 Ioctl = Callable[[int, int, bytearray], int]
 
@@ -40,8 +40,10 @@ def kernel_rtcs(root: Path = Path("/")) -> list[str]:
     return [f"/dev/{place.name}" for place in entries(root / "sys/class/rtc") if place.name.startswith("rtc")]
 
 
-class KernelRtc:
-    """One of them, fits `ports.Rtc`. `node` is /dev/rtcN; `name` is the chip's, as the driver calls it."""
+class KernelRtc(RtcChip):
+    """One of them. `node` is /dev/rtcN; `name` is the chip's, as the driver calls it."""
+
+    family = "kernel"
 
     def __init__(
         self,
@@ -61,9 +63,18 @@ class KernelRtc:
         self._path = str(root / node.lstrip("/"))
         self._time, self._open, self._close, self._ioctl = time or MachineTime(), open_node, close_node, ioctl
         self.driver = text(self._sysfs / "name").split(" ")[0]
-        self.name = text(self._sysfs / "device/name").partition(":")[0] or self.driver or os.path.basename(node)
-        self.doubt = ""
-        self.state: State = "OK"
+        super().__init__(text(self._sysfs / "device/name").partition(":")[0] or self.driver or os.path.basename(node))
+        self._state: State = "OK"
+
+    @property
+    def address(self) -> int:
+        place = os.path.basename(os.path.realpath(self._sysfs / "device"))
+        found = re.fullmatch(r"\d+-([0-9a-f]{4})", place)
+        return int(found[1], 16) if found else 0
+
+    @property
+    def state(self) -> State:
+        return self._state
 
     @property
     def limits(self) -> tuple[str, ...]:
@@ -75,8 +86,7 @@ class KernelRtc:
     def read(self) -> RtcReading:
         """From /dev/rtcN, or from sysfs where that is root's. The kernel tells whole seconds."""
         before, shown, after = self._shown()
-        battery = self._voltage()
-        self.doubt = self._doubt(shown, battery)
+        self.doubt = doubt(self.driver, self.name, shown is not None, self._voltage())
         at, err_ns = RawNs((before + after) // 2), (after - before + 1) // 2
         told = NO_TIME if shown is None else shown
         return RtcReading(at, told, NS, err_ns, False, not self.doubt, self.temperature_c(), None, self.name)
@@ -90,9 +100,9 @@ class KernelRtc:
         shown, voltage = self._shown()[1], self._voltage()
         return RtcStatus(
             self.name,
-            0,
+            self.address,
             shown,
-            self._doubt(shown, voltage),
+            doubt(self.driver, self.name, shown is not None, voltage),
             power_lost=True if shown is None else None if voltage is None else bool(voltage & VL_INVALID),
             battery_low=None if voltage is None else bool(voltage & (VL_LOW | VL_EMPTY)),
             trim=self.read_trim(),
@@ -129,8 +139,7 @@ class KernelRtc:
         spec = self.trim_spec
         if spec is None:
             raise RtcRefused(f"{self.node}: the kernel's driver of the {self.name} offers no trim (no `offset` in sysfs).")
-        if not spec.lo <= value <= spec.hi:
-            raise RtcRefused(f"{self.name}: its trim register holds {spec.lo} to {spec.hi}, not {value}.")
+        self._check_trim(value)
         try:
             (self._sysfs / "offset").write_text(f"{round(value * spec.ppm_per_step * 1000)}\n")
         except PermissionError as error:
@@ -139,10 +148,6 @@ class KernelRtc:
             raise RtcRefused(f"{self.node}: the driver refused {value} ({error.strerror}).") from error
         if (got := self.read_trim()) != value:
             raise RtcRefused(f"{self.node}: the {self.name} did not take {value} in its trim register: it holds {got}.")
-
-    def set(self, second: UtcTime) -> None:
-        """See `ports.Rtc`."""
-        self.write_time(second)
 
     def write_time(self, second: UtcTime) -> Written:
         """RTC_SET_TIME (needs CAP_SYS_TIME). What it does to the divider is the driver's business: measure it."""
@@ -156,6 +161,9 @@ class KernelRtc:
         before = self._time.now()
         self._call(RTC_SET_TIME, bytearray(_TM.pack(*fields)))
         return Written(before, self._time.now())
+
+    def square_wave(self, on: bool) -> None:
+        raise RtcRefused(f"{self.node}: the kernel's driver of the {self.name} gives no way to its clock output.")
 
     def close(self) -> None:
         """Nothing is held between two calls: while /dev/rtcN is open, nobody else can open it."""
@@ -173,7 +181,7 @@ class KernelRtc:
         except RtcUnavailable as error:
             if error.errno != errno.EINVAL:
                 raise
-            self.state = "OK"
+            self._state = "OK"
             return before, None, self._time.now()
         after = self._time.now()
         second, minute, hour, day, month, year, *_ = _TM.unpack(raw)
@@ -191,7 +199,7 @@ class KernelRtc:
                 raise self._unavailable(error) from error
             told = b""
         after = self._time.now()
-        self.state = "OK"
+        self._state = "OK"
         return before, UtcTime.from_unix(UnixNs(int(told) * NS)) if told.isdigit() else None, after
 
     def _voltage(self) -> int | None:
@@ -200,16 +208,9 @@ class KernelRtc:
         try:
             self._call(RTC_VL_READ, raw)
         except (DeviceForbidden, DeviceBusy, DeviceMissing, RtcUnavailable):
-            self.state = "OK"
+            self._state = "OK"
             return None
         return int.from_bytes(raw, "little")
-
-    def _doubt(self, shown: UtcTime | None, voltage: int | None) -> str:
-        if shown is None:
-            return lost(self.driver)
-        if voltage is not None:
-            return "its power was lost since it was set (the kernel's RTC_VL_DATA_INVALID)" if voltage & VL_INVALID else ""
-        return "" if self.name in TELLS else "the kernel does not say whether its power was lost"
 
     def _call(self, request: int, raw: bytearray) -> None:
         """Open, ask, close."""
@@ -231,9 +232,9 @@ class KernelRtc:
             raise self._unavailable(error) from error
         finally:
             self._close(fd)
-        self.state = "OK"
+        self._state = "OK"
 
     def _unavailable(self, error: OSError) -> RtcUnavailable:
-        self.state = "UNAVAILABLE"
+        self._state = "UNAVAILABLE"
         told = os.strerror(error.errno or 0)
         return RtcUnavailable(f"{self.node}: {self.driver} answers errno {error.errno}: {told}.", error.errno)

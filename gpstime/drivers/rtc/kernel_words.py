@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from gpstime.core.trim import TrimSpec
 
+VL_INVALID, VL_LOW, VL_EMPTY = 0x01, 0x02, 0x04
+"""RTC_VL_DATA_INVALID, _BACKUP_LOW, _BACKUP_EMPTY of <linux/rtc.h>."""
 TELLS = frozenset(
     (
         "ds1307",
@@ -60,8 +62,13 @@ def limits_of(name: str, *, trim: bool) -> tuple[str, ...]:
     return tuple(told)
 
 
-def lost(driver: str) -> str:
-    return f"the kernel's driver ({driver}) refuses its time: its power was lost, or it was never set"
+def doubt(driver: str, name: str, told: bool, voltage: int | None) -> str:
+    """Why a time is not to be trusted, "" if it is. `told`: the driver gave one; `voltage`: the bits of RTC_VL_READ, if known."""
+    if not told:
+        return f"the kernel's driver ({driver}) refuses its time: its power was lost, or it was never set"
+    if voltage is not None:
+        return "its power was lost since it was set (the kernel's RTC_VL_DATA_INVALID)" if voltage & VL_INVALID else ""
+    return "" if name in TELLS else "the kernel does not say whether its power was lost"
 
 
 def forbidden(node: str) -> str:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
+from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus
 from gpstime.drivers.rtc.wire import Written
 from gpstime.errors import RtcRefused
@@ -39,7 +39,7 @@ _SPEC = TrimSpec(
 )
 
 
-class Mcp7940n(RtcChip):
+class Mcp7940n(BusChip):
     family: ClassVar[str] = "mcp7940n"
     default_address: ClassVar[int] = 0x6F
     layout: ClassVar[Layout] = Layout(SECONDS, mode_in_hours=True)

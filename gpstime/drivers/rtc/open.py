@@ -6,9 +6,11 @@ import os
 import re
 from pathlib import Path
 
+from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.ds1307 import Ds1307
 from gpstime.drivers.rtc.ds3231 import Ds3231
+from gpstime.drivers.rtc.kernel import KernelRtc
 from gpstime.drivers.rtc.mcp7940n import Mcp7940n
 from gpstime.drivers.rtc.pcf8523 import Pcf8523
 from gpstime.drivers.rtc.pcf8563 import Pcf8563
@@ -21,7 +23,7 @@ from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceError, DeviceForbidden, DeviceMissing, UsageError
 from gpstime.ports import I2cBus, Timebase
 
-FAMILIES: dict[str, type[RtcChip]] = {
+FAMILIES: dict[str, type[BusChip]] = {
     "ds3231": Ds3231,
     "ds3231m": Ds3231,
     "ds3232": Ds3231,
@@ -54,17 +56,22 @@ def open_rtc(
     *,
     time: Timebase | None = None,
     baud_hz: int | None = None,
+    through_kernel: bool = False,
     root: Path = Path("/"),
 ) -> RtcChip:
     """The chip `name` on bus number `bus` (or an object with smbus2's methods), at its usual address unless another is given.
 
     Nothing is transferred yet, so a chip that is not there is told by the first read.  `baud_hz` is the speed of the bus, which
-    narrows down when a reading was taken; for a numbered bus the device tree says it.  UsageError for a name or an address that
-    makes no sense, DeviceMissing, DeviceForbidden if the bus can't be opened.
+    narrows down when a reading was taken; for a numbered bus the device tree says it.  `through_kernel`: where the kernel's driver
+    has the address, a `KernelRtc` (see its `limits`) instead of the RtcHeld that the first call would raise.
+
+    UsageError for a name or an address that makes no sense, DeviceMissing, DeviceForbidden if the bus can't be opened.
     """
     plain = chip_named(name)
     family = FAMILIES[plain]
     address = family.default_address if address is None else address
+    if through_kernel and isinstance(bus, int) and (node := held_by(bus, address, root)[1]):
+        return KernelRtc(node, time=time, root=root)
     return family(plain, wire_to(bus, address, plain, time=time, baud_hz=baud_hz, root=root))
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from gpstime.drivers.rtc.bus_chip import StoppableChip
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.chip import StoppableChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus
 from gpstime.drivers.rtc.wire import Written
 

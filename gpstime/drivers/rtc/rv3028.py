@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
+from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus, signed
 from gpstime.drivers.rtc.wire import Written
 from gpstime.errors import RtcRefused
@@ -43,7 +43,7 @@ _SPEC = TrimSpec(
 )
 
 
-class Rv3028(RtcChip):
+class Rv3028(BusChip):
     family: ClassVar[str] = "rv3028"
     default_address: ClassVar[int] = 0x52
     layout: ClassVar[Layout] = Layout(SECONDS, weekday=lambda day: day)

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from gpstime.core.trim import TrimSpec
+from gpstime.drivers.rtc.bus_chip import StoppableChip
 from gpstime.drivers.rtc.calendar import Layout, decode, from_bcd
-from gpstime.drivers.rtc.chip import StoppableChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus, signed
 from gpstime.drivers.rtc.wire import Transfer
 from gpstime.times import UtcTime

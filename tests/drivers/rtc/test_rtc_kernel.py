@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from fake_kernel_rtc import RD_TIME, SET_TIME, VL_READ, FakeKernelRtc
+from register_bus import RegisterBus
 
 import gpstime
-from gpstime.drivers.rtc import NO_TIME, kernel, kernel_rtcs
+from gpstime.drivers.rtc import NO_TIME, KernelRtc, kernel, kernel_rtcs
+from gpstime.drivers.rtc import open as opening
 from gpstime.errors import DeviceForbidden, DeviceMissing, RtcRefused, RtcUnavailable, UsageError
 from gpstime.times import UtcTime
 
@@ -168,6 +170,22 @@ def test_a_door_that_is_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Path, "write_text", refuse)
     with pytest.raises(DeviceForbidden, match="offset: permission denied, writing it is root's"):
         rtc.write_trim(1)
+
+
+def test_open_rtc_goes_through_the_kernel_when_asked(fake: FakeKernelRtc, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only then: what the kernel can't do would be missed without a word."""
+    device = fake.root / "sys/bus/i2c/devices/1-0068"
+    (device / "rtc/rtc0").mkdir(parents=True)
+    monkeypatch.setattr(opening, "open_bus", lambda number: RegisterBus(0x68))
+    through = gpstime.open_rtc("ds3231", 1, through_kernel=True, root=fake.root)
+    assert isinstance(through, KernelRtc)
+    assert through.address == 0x68
+    assert through.limits
+    for verb in (lambda: through.square_wave(True), through.stop, lambda: through.write_trim(1)):
+        with pytest.raises(RtcRefused):
+            verb()
+    assert not isinstance(gpstime.open_rtc("ds3231", 1, root=fake.root), KernelRtc)
+    assert not isinstance(gpstime.open_rtc("ds3231", 1, 0x69, through_kernel=True, root=fake.root), KernelRtc)
 
 
 def test_a_clock_that_is_not_there(fake: FakeKernelRtc) -> None:

@@ -8,7 +8,7 @@ import pytest
 from wired_rtc import START, WiredRtc, floor_second
 
 from gpstime.drivers.rtc import NO_TIME
-from gpstime.drivers.rtc.chip import RtcChip
+from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.wire import Transfer
 from gpstime.sim.chips import CHIPS
 from gpstime.times import NS, UtcTime
@@ -66,7 +66,7 @@ def test_a_read_moves_nothing_and_writes_nothing(name: str) -> None:
     assert wired.bus.written == []
 
 
-class Plain(RtcChip):
+class Plain(BusChip):
     """The control: the same driver that takes any block as it comes."""
 
     def _untorn(self) -> Transfer:
@@ -96,7 +96,7 @@ def test_a_torn_read_is_never_told(name: str, monkeypatch: pytest.MonkeyPatch) -
     torn = {"torn": True} if name == "ds3231" else {}
     assert set(readings_at_rollovers(WiredRtc(name, seed=3, **torn))) == {0}
     # the twin without the second look is a minute or a second wrong at some of them
-    monkeypatch.setattr(RtcChip, "_untorn", Plain._untorn)
+    monkeypatch.setattr(BusChip, "_untorn", Plain._untorn)
     assert max(readings_at_rollovers(WiredRtc(name, seed=3, **torn))) >= NS
 
 
