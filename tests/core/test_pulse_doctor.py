@@ -49,7 +49,7 @@ def test_wiring_is_named_only_with_a_fix() -> None:
         told = silent(facts)
         assert told, facts
         blames_the_wire = any(word in advice.text.lower() for advice in told for word in ("wiring", "the wire ", "the wire."))
-        assert not blames_the_wire or fix or (fix is None and satellites == 9), facts
+        assert not blames_the_wire or fix or (fix is None and count == 9), facts
 
 
 @pytest.mark.parametrize(
