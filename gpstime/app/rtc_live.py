@@ -16,9 +16,9 @@ from gpstime.app.settings import Record
 from gpstime.app.worlds import Machine, this_machine
 from gpstime.core.engine import Engine
 from gpstime.drivers.leap_files import load as load_leap
-from gpstime.drivers.rtc import RtcChip, open_rtc
+from gpstime.drivers.rtc import RtcChip, open_kernel_rtc, open_rtc
 from gpstime.drivers.rtc.identify import identify
-from gpstime.errors import RtcUnavailable, UsageError
+from gpstime.errors import RtcHeld, RtcUnavailable, UsageError
 from gpstime.model import Adjustment, Applied, Event
 from gpstime.ports import Source, Timebase, World
 from gpstime.store.rtc_history import History
@@ -136,13 +136,17 @@ class _Limited(_Interrupted):
 def found_chip(args: argparse.Namespace) -> RtcChip:
     """The chip that the options name, or the one that answers on the bus; UsageError where that can't be told without doubt."""
     if args.chip:
-        return open_rtc(args.chip, args.bus, args.address)
+        return open_rtc(args.chip, args.bus, args.address, through_kernel=True)
     doubts = []
     for address in ADDRESSES if args.address is None else (args.address,):
         try:
             found = identify(args.bus, address)
         except RtcUnavailable:
             continue
+        except RtcHeld as held:  # the kernel knows what it is; what can't be had through it is said in its limits
+            if held.node:
+                return open_kernel_rtc(held.node)
+            raise
         if found.name is not None and found.sure and not found.also:
             return open_rtc(found.name, args.bus, address)
         names = " or ".join(([found.name] if found.name else []) + list(found.also))
