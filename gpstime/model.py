@@ -299,7 +299,10 @@ Finding: TypeAlias = Epoch | Rejected | Offset | Drift | LabelChange | ClockStep
 
 @dataclass(frozen=True, slots=True)
 class Slew:
-    """Absolute frequency correction, in force for `lasting_s`; afterwards the world falls back to the bare drift."""
+    """Absolute frequency correction, in force for `lasting_s`; afterwards the world falls back to the bare drift.
+
+    One that lasts for ever (inf) is the bare drift from now on.
+    """
 
     freq_ppb: float
     lasting_s: float

@@ -1,6 +1,7 @@
 """The Engine: one event in, findings and adjustments out. It never reads a clock; the event says what time it is.
 
 PpsEdge -> train (which pulse) -> pairing (which second) -> Offset -> drift (the crystal)
+       with a discipline: -> servo, which asks for slews and steps
 SerialBytes -> nmea -> Epoch -> pairing (Heard: the epoch from a record that no longer has the bytes)
 Tick, Applied, PpsEdge -> steps (did somebody step the system clock?)
 RtcReading, SqwEdge -> rtc (the other crystal, on the pulses' axis of true time)
@@ -16,7 +17,9 @@ from gpstime.core.drift import FEWEST, DriftEstimator, Noise
 from gpstime.core.gpsd import Gpsd
 from gpstime.core.nmea import Nmea
 from gpstime.core.pairing import Pairing
+from gpstime.core.policy import Policy
 from gpstime.core.rtc_track import RtcTrack
+from gpstime.core.servo import NOTHING, Servo
 from gpstime.core.steps import StepWatch
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
@@ -44,7 +47,6 @@ from gpstime.times import NS, LeapTable, UtcTime
 
 REPORT_EVERY = 64
 """Pulses between two Drift findings: an estimate costs as much as a few dozen pulses."""
-NOTHING: tuple[Adjustment, ...] = ()
 
 
 class Engine:
@@ -52,6 +54,7 @@ class Engine:
 
     `not_before`: the world's lower bound of time (None: it brings none along). `noise`: "auto" finds the noise levels, "white" is
     the user's word that the frequency does not move. `trim_of`: what the trim register of an RTC of this name does.
+    `discipline`: steer the system clock by this policy (None: never).
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Engine:
         not_before: UtcTime | None = None,
         noise: str = "auto",
         trim_of: Callable[[str], TrimSpec | None] = lambda chip: None,
+        discipline: Policy | None = None,
     ) -> None:
         if noise not in ("auto", "white"):
             raise UsageError(f"unknown noise model {noise!r}: use 'auto' or 'white'")
@@ -70,6 +74,8 @@ class Engine:
         self.steps = StepWatch()
         self.rtc = RtcTrack(trim_of)
         self.rejected: Counter[str] = Counter()
+        self.servo = None if discipline is None else Servo(discipline)
+        self._asked: tuple[Adjustment, ...] = NOTHING
         self._noise = cast(Noise, noise)
         self._drift = DriftEstimator(self._noise)
         self._before: DriftEstimator | None = None
@@ -95,9 +101,11 @@ class Engine:
         return self._drift
 
     def on(self, event: Event) -> tuple[list[Finding], tuple[Adjustment, ...]]:
-        """What this event lets us believe, and what we ask of the clock (nothing yet: there is no servo)."""
+        """What this event lets us believe, and what we ask of the clock (nothing without a discipline)."""
         on = self._on.get(type(event))
-        return (on(event) if on else []), NOTHING
+        found = on(event) if on else []
+        asked, self._asked = self._asked, NOTHING
+        return found, asked
 
     # ---- one event each ------------------------------------------------------------------------------------------------------
 
@@ -137,6 +145,8 @@ class Engine:
                 out.append(found)
             else:
                 self._pulse(found, out)
+        if self.servo is not None:
+            self._asked = self.servo.decide()
         return out
 
     def _pulse(self, pulse: Pulse, out: list[Finding]) -> None:
@@ -145,6 +155,8 @@ class Engine:
             # Before the first fix a pulse wanders by parts per million (F-P13): forgotten now that there are better ones.
             self.rejected["pulse-before-fix"] += self._drift.n + (self._before.n if self._before else 0)
             first = self._before = None
+            if self.servo is not None:
+                self.servo.forget()
             self.rtc.forget()
         used = fix is not False or not self.vouched
         if used:
@@ -165,13 +177,16 @@ class Engine:
         second = self.pairing.second_of(pulse.n) if labelled else None
         if used:
             self.rtc.on_pulse(pulse, self.train.rate, second)
+        offset_ns = None if second is None else pulse.edge.shown - second.unix
+        if self.servo is not None and used:
+            self.servo.hear(pulse, offset_ns)
         out.append(
             Offset(
                 pulse.at,
                 pulse.n,
                 second,
                 self.pairing.tai_of(pulse.n) if labelled else None,
-                None if second is None else pulse.edge.shown - second.unix,
+                offset_ns,
                 self._drift.sigma_ns,
                 Kind.OUTLIER if self._drift.far or not used else Kind.OK,
                 "pps",
@@ -185,6 +200,8 @@ class Engine:
 
     def _tick(self, tick: Tick) -> list[Finding]:
         self.rtc.on_tick(tick)
+        if self.servo is not None:
+            self._asked = self.servo.on_tick(tick.at)
         return self._stepped(self.steps.on_tick(tick), [])
 
     def _applied(self, applied: Applied) -> list[Finding]:

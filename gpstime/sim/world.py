@@ -6,6 +6,7 @@ one by one as they are asked for: what the system clock shows is computed at tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 
@@ -150,13 +151,19 @@ class SimWorld:
         return event
 
     def adjust(self, adjustment: Adjustment) -> Applied:
-        """Act on the system clock, now. A slew that nobody renews ends after `lasting_s`, to the next whole second."""
+        """Act on the system clock, now. A slew that nobody renews ends after `lasting_s`, to the next whole second.
+
+        What is left then is the last slew that lasts for ever (the bare drift), or the correction that the board began with.
+        """
         if self._refused:
             return Applied(self._raw, None, 0, self.clock.era, "nobody (EPERM)")
         if isinstance(adjustment, Slew):
             applied = self.clock.set_frequency(self._raw, adjustment.freq_ppb)
             self._slews += 1
             mine = self._slews
+            if math.isinf(adjustment.lasting_s):
+                self._bare_ppb = applied
+                return Applied(self._raw, applied, 0, self.clock.era, "gpstime")
 
             def fall_back(at: RawNs, t: int) -> Event | None:
                 if mine != self._slews:

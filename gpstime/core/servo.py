@@ -1,0 +1,119 @@
+"""The loop: pulses and their seconds in, slews and steps out. One default, right for any crystal and pulse.
+
+`phase` says where the raw clock is against true time, and how fast it moves; at each pulse the system clock is known to be some
+whole number of ns ahead of the raw clock, so its offset follows without the pulse's noise. The frequency is taken out fully,
+the offset gently: a share of it each second, since what is not taken out at once costs little phase and spares the frequency
+(on the benchmark's first crystal 0.221 us and 26 ppb against 0.217 us and 47 ppb for all at once). An offset beyond its own
+doubt is taken out at once.
+
+Sign: what goes out is added to the clock, so it is minus the error. A `Slew` that lasts for ever is the bare drift: what the
+clock falls back to when nobody renews the other kind, which carry phase and end by themselves.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gpstime.core.phase import Phase
+from gpstime.core.policy import Policy
+from gpstime.core.train import Pulse
+from gpstime.model import Adjustment, Slew, Step
+from gpstime.times import NS, RawNs
+
+SHARE = 0.4
+"""Of the offset, each second, where the pulse is much noisier than the crystal; all of it where the crystal is."""
+PLAIN = 3.0
+"""Sigmas of the phase beyond which an offset is no doubt but an error."""
+LASTING_S = 1.5
+"""A slew that carries phase is renewed each second; one that is not ends half a second late and no more."""
+OVERDUE_NS = 1_100_000_000
+"""So long after a pulse the phase that it asked for has been carried, and only the frequency stays."""
+DRIFT_CHANGE_PPB = 5.0
+"""The bare drift is told anew when it has moved so far; in a holdover, at a tenth of that."""
+NOTHING: tuple[Adjustment, ...] = ()
+
+
+class Servo:
+    """Tell it pulses with `hear` and ask `decide` once they are all told; tell it the time between pulses with `on_tick`.
+
+    `phase` is what it knows; `offset_ns` the system clock's offset as estimated at the last pulse with a second (None before).
+    `steps`: how many it asked for.
+    """
+
+    def __init__(self, policy: Policy, without: frozenset[str] = frozenset()) -> None:
+        self.policy = policy
+        self.phase = Phase(without)
+        self.offset_ns: float | None = None
+        self.steps = 0
+        self._without = without
+        self._anchor: Pulse | None = None
+        self._at = RawNs(0)
+        self._measured: int | None = None
+        self._z = 0.0
+        self._verified = False
+        self._bare: float | None = None
+        self._carrying = False
+
+    @property
+    def sigma_ns(self) -> float:
+        """One sigma of the phase at the last pulse, noise only: what the pulse's latency hides is not in it."""
+        return math.sqrt(self.phase.pxx)
+
+    def forget(self) -> None:
+        """The pulses so far were none of the second's (no fix): begin again; what was done to the clock stays done."""
+        self.phase, self._anchor, self._measured = Phase(self._without), None, None
+
+    def hear(self, pulse: Pulse, offset_ns: int | None) -> None:
+        """A pulse, in order, and the system clock's offset as measured then (None while the pulse's second has no name)."""
+        if offset_ns is None and self.policy.second_known:
+            offset_ns = (pulse.edge.shown + NS // 2) % NS - NS // 2
+        anchor = self._anchor
+        if anchor is None or pulse.run != anchor.run:
+            self._anchor, self._z = pulse, 0.0
+            self.phase.renew(pulse.n, 0.0, abs(pulse.at - self._at) / NS)
+        else:
+            self._z = float(pulse.at - anchor.at - (pulse.n - anchor.n) * NS)
+            self.phase.add(pulse.n, self._z)
+        self._at, self._measured = pulse.at, offset_ns
+
+    def decide(self) -> tuple[Adjustment, ...]:
+        """What to do now, right after the last pulse heard, once for it. Nothing while there is no estimate or no second."""
+        phase, measured = self.phase, self._measured
+        self._measured = None
+        if measured is None or not phase.ready:
+            return NOTHING
+        x, _ = phase.ahead(0.0)
+        _, y = phase.ahead(0.5)
+        offset = measured - (self._z - x)
+        out: list[Adjustment] = []
+        if self.policy.steps(offset, not self._verified):
+            step = Step(-round(offset))
+            self.steps += 1
+            offset += step.delta_ns
+            out.append(step)
+        self._verified = True
+        self.offset_ns = offset
+        bare = self._within(-y)
+        if self._bare is None or abs(bare - self._bare) > DRIFT_CHANGE_PPB:
+            self._bare = bare
+            out.append(Slew(bare, math.inf))
+        plain = phase.jumping or abs(offset) > PLAIN * self.sigma_ns
+        share = 1.0 if plain else SHARE + (1.0 - SHARE) * phase.levels.alpha
+        out.append(Slew(self._within(bare - share * offset), LASTING_S))
+        self._carrying = True
+        return tuple(out)
+
+    def on_tick(self, at: RawNs) -> tuple[Adjustment, ...]:
+        """The time now: where a pulse is overdue, the phase that the last one asked for is done; the frequency may have a trend."""
+        since = at - self._at
+        if self._bare is None or since < OVERDUE_NS:
+            return NOTHING
+        bare = self._within(-self.phase.ahead(since / NS)[1])
+        if not self._carrying and abs(bare - self._bare) < 0.1 * DRIFT_CHANGE_PPB:
+            return NOTHING
+        self._bare, self._carrying = bare, False
+        return (Slew(bare, math.inf),)
+
+    def _within(self, freq_ppb: float) -> float:
+        most = self.policy.max_slew_ppb
+        return min(max(freq_ppb, -most), most)
