@@ -262,3 +262,13 @@ def test_any_device_of_four_verbs_can_be_plugged() -> None:
     b = FakeI2cBus(VirtualTime(), {0x20: refuses})
     assert b.read_byte(0x20) == 7
     assert code_of(b.write_byte, 0x20, 1) == errno.EREMOTEIO
+
+
+def test_a_long_run_keeps_its_last_transfers() -> None:
+    quick = SimpleNamespace(begin=lambda at, r: True, take=lambda at, v: True, give=lambda at: 7, end=lambda at: None)
+    b = FakeI2cBus(VirtualTime(), {0x20: quick})
+    for n in range(100_003):
+        b.write_byte(0x20, n % 256)
+    assert b.transfers == 100_003
+    assert 50_000 <= len(b.log) <= 100_000
+    assert b.log[-1].wrote == bytes([100_002 % 256])
