@@ -18,7 +18,7 @@ from gpstime.drivers.serial_list import header_ports
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.drivers.system_clock import SystemClocks
 from gpstime.model import Event, Note, Temperature
-from gpstime.ports import ByteInput, Clocks
+from gpstime.ports import ByteInput, Clocks, Timebase
 from gpstime.times import UtcTime
 
 STEERING_S = 60.0
@@ -69,12 +69,12 @@ def receiver(config: Config, time: LiveTime, readings: Clocks) -> ByteInput | No
     return PreparedPort(watched, [order(text) for text in config.receiver.send])
 
 
-def board_source(every_s: float, time: LiveTime) -> Regular:
-    """Temperature for the record; throttling and governor as notes when they change (P20)."""
+def board_source(every_s: float, time: Timebase, root: Path = Path("/")) -> Regular:
+    """Temperature for the record; throttling and governor as notes when they change (P20). `root`: the board's file system."""
     told: set[str] = set()
 
     def look() -> list[Event]:
-        found, at = condition(), time.now()
+        found, at = condition(root), time.now()
         said = found.said()
         out: list[Event] = [Note(at, f"board: {text}") for text in said if text not in told]
         told.clear()

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from doubles import VirtualTime
 
 from gpstime.app import catalogue, pulse_door, worlds
 from gpstime.app import config as settings_file
@@ -16,7 +17,7 @@ from gpstime.cli import main
 from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceMissing
-from gpstime.model import Epoch, SerialBytes
+from gpstime.model import Epoch, Note, SerialBytes, Temperature
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.times import RawNs, UtcTime
@@ -71,3 +72,27 @@ def test_what_listens_in_a_world_hears_its_run(monkeypatch: pytest.MonkeyPatch, 
     capsys.readouterr()
     assert sum(isinstance(value, SerialBytes) for value in heard) > 50
     assert any(isinstance(value, Epoch) for value in heard)
+
+
+def test_temperature_comes_with_the_samples_and_throttling_when_it_changes(tmp_path: Path) -> None:
+    """P20: a board whose firmware begins to throttle, stops, and does it again."""
+    zone, firmware = tmp_path / "sys/class/thermal/thermal_zone0", tmp_path / "sys/devices/platform/soc/soc:firmware"
+    policy = tmp_path / "sys/devices/system/cpu/cpufreq/policy0"
+    for folder in (zone, firmware, policy):
+        folder.mkdir(parents=True)
+    (zone / "type").write_text("cpu-thermal\n")
+    (policy / "scaling_governor").write_text("ondemand\n")
+    time = VirtualTime()
+    source = catalogue.board_source(60.0, time, tmp_path)
+    warm, said = [], []
+    for bits, milli in (("0", 50_000), ("0", 60_000), ("4", 82_000), ("4", 83_000), ("0", 60_000), ("50004", 85_000)):
+        (firmware / "get_throttled").write_text(bits + "\n")
+        (zone / "temp").write_text(f"{milli}\n")
+        events = source.poll(0.0)
+        warm += [e.celsius for e in events if isinstance(e, Temperature)]
+        said.append([e.text for e in events if isinstance(e, Note)])
+        time.move(60)
+    assert warm == [50.0, 60.0, 82.0, 83.0, 60.0, 85.0]
+    throttled = ["board: the firmware says now: throttled"]
+    assert said[1:] == [[], throttled, [], [], throttled]
+    assert "governor is ondemand" in said[0][0]
