@@ -1,4 +1,4 @@
-"""Ctrl-C ends a run between two events, never inside one: the report that follows sees a whole number of events."""
+"""Ctrl-C, or SIGTERM, ends a run between two events, never inside one: the report that follows sees a whole number of events."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ T = TypeVar("T")
 
 
 class Interruptible:
-    """A context in which SIGINT ends `each(...)`; a second one raises KeyboardInterrupt wherever the program is.
+    """A context in which SIGINT or SIGTERM ends `each(...)`; a second one raises KeyboardInterrupt wherever the program is.
 
     While `each` waits for the next item (a silent pipe) the signal breaks the wait; while an item is being worked on it is noted.
     Outside the main thread Python delivers no signals, and this does nothing.
     """
 
+    NUMBERS = (signal.SIGINT, signal.SIGTERM)
+
     def __init__(self) -> None:
         self.interrupted = False
         self._waiting = False
-        self._before: object = None
+        self._before: list[object] = []
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         again, self.interrupted = self.interrupted, True
@@ -30,13 +32,13 @@ class Interruptible:
 
     def __enter__(self) -> Interruptible:
         if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._on_signal)
+            self._before = [signal.signal(number, self._on_signal) for number in self.NUMBERS]
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, self._before)  # type: ignore[arg-type] # what signal() itself gave
-            self._before = None
+        for number, before in zip(self.NUMBERS, self._before, strict=False):
+            signal.signal(number, before)  # type: ignore[arg-type] # what signal() itself gave
+        self._before = []
 
     def each(self, items: Iterator[T]) -> Iterator[T]:
         """The items, until they end or the user ends them."""

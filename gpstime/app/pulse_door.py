@@ -41,6 +41,8 @@ class PulseDoor:
             late_ns, why = round(given * 1000), "configured"
         elif known is not None:
             late_ns, doubt_ns, why = known.late_ns, known.doubt_ns, known.why
+        if not isinstance(doubt := self._config.pulse.bias_err_us, str):
+            doubt_ns = round(doubt * 1000)
         self._converter.bias_ns = late_ns  # the same one: it goes on counting the steps of the system clock
         self.facts |= {"bias_ns": late_ns, "bias_err_ns": doubt_ns, "bias_why": why}
         if isinstance(pulse, Chosen):

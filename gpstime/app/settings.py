@@ -118,6 +118,19 @@ def _orders(v: Any) -> tuple[str, ...]:
     return tuple(v)
 
 
+def _rtc(v: Any) -> str:
+    if v in ("none", "kernel"):
+        return str(v)
+    from gpstime.drivers.rtc import chip_named  # only who has a chip pays for knowing them
+
+    if not isinstance(v, str):
+        raise ValueError('write a chip such as "ds3231", "kernel", or "none"')
+    try:
+        return chip_named(v)
+    except UsageError as e:
+        raise ValueError(f'{e}, "kernel" (through its driver) or "none"') from None
+
+
 # ---- the schema ----------------------------------------------------------------------------------------------------------------
 
 
@@ -145,12 +158,33 @@ class Pulse:
     bias_us: float | str = _key(
         AUTO, _auto_or(_number(-1e5, 1e5, "microseconds")), "by how much stamps are late; auto takes what is known of the board"
     )
+    bias_err_us: float | str = _key(
+        AUTO,
+        _auto_or(_number(0, 1e5, "microseconds")),
+        "give or take how much; auto: what is known of the board, if bias_us is auto",
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
     tick_s: float = _key(10.0, _span(1, 3600), "how often all clocks are read together: finds steps and who steers")
     board_s: float = _key(60.0, _span(1, 86_400), "how often temperature, throttling and governor are read")
+
+
+@dataclass(frozen=True, slots=True)
+class Rtc:
+    chip: str = _key("none", _rtc, 'a clock chip to measure, such as "ds3231"; "kernel": whatever the kernel\'s driver has')
+    bus: int = _key(1, _whole(0, 99, "the bus, as in /dev/i2c-1"), "the I2C bus that it is on")
+    address: int | str = _key(AUTO, _auto_or(_whole(0x08, 0x77, "an I2C address")), "its address, where it is not the usual one")
+    node: str = _key("/dev/rtc0", _path, 'with chip = "kernel": which one')
+    every_s: float = _key(60.0, _span(4, 3600), "how often the begin of one of its seconds is looked for")
+    sqw: str = _key(
+        "none", _word("none", "kernel", "gpiod", "rpi-gpio"), "what stamps its 1 Hz output, where that is wired to a GPIO"
+    )
+    sqw_device: str = _key(AUTO, _text('a name such as "pps@1b.-1"'), "kernel: which pulse it is, by its name in sysfs")
+    sqw_chip: str = _key(AUTO, _text('a label such as "pinctrl-bcm2711"'), "gpiod: the GPIO chip's label")
+    sqw_line: int = _key(23, _whole(0, 1023, "a GPIO line"), "gpiod, rpi-gpio: the line that it is wired to")
+    sqw_edge: str = _key("clear", _word("assert", "clear"), "the edge that begins the second (most chips: the falling one)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +207,7 @@ class Config:
     receiver: Receiver = field(default_factory=Receiver)
     pulse: Pulse = field(default_factory=Pulse)
     clocks: Clocks = field(default_factory=Clocks)
+    rtc: Rtc = field(default_factory=Rtc)
     record: Record = field(default_factory=Record)
     service: Service = field(default_factory=Service)
     file: str = ""
@@ -186,4 +221,11 @@ class Config:
                 yield section, f.name, getattr(part, f.name), f.metadata["about"], self.lines.get(f"{section}.{f.name}")
 
 
-SECTIONS: dict[str, type] = {"receiver": Receiver, "pulse": Pulse, "clocks": Clocks, "record": Record, "service": Service}
+SECTIONS: dict[str, type] = {
+    "receiver": Receiver,
+    "pulse": Pulse,
+    "clocks": Clocks,
+    "rtc": Rtc,
+    "record": Record,
+    "service": Service,
+}

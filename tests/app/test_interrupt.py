@@ -37,11 +37,20 @@ def test_a_second_ctrl_c_ends_everything():
             signal.raise_signal(signal.SIGINT)
 
 
-def test_the_signal_is_given_back():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_signal_is_given_back(number):
+    before = signal.getsignal(number)
     with Interruptible():
-        assert signal.getsignal(signal.SIGINT) != before
-    assert signal.getsignal(signal.SIGINT) == before
+        assert signal.getsignal(number) != before
+    assert signal.getsignal(number) == before
+
+
+def test_sigterm_ends_it_like_ctrl_c():
+    with Interruptible() as interrupt:
+        for item in interrupt.each(iter(range(5))):
+            if item == 1:
+                signal.raise_signal(signal.SIGTERM)
+    assert (item, interrupt.interrupted) == (1, True)
 
 
 def test_outside_the_main_thread_it_does_no_harm():

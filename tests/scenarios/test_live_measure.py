@@ -69,6 +69,12 @@ def test_twenty_minutes_with_a_daemon_that_steers(measured, tmp_path):
     assert found.object["steps"] == 0
 
 
+def test_a_lateness_of_ones_own_with_its_doubt_is_reported(measured, tmp_path):
+    board = LiveBoard(tmp_path, duration_s=60)
+    found = measured(board, "--json", pulse="bias_us = 4.5\nbias_err_us = 0.8").object["stamps"]
+    assert (found["bias_ns"], found["bias_err_ns"], found["bias_why"]) == (4500, 800, "configured")
+
+
 def test_the_report_ends_where_for_says(measured, tmp_path):
     board = LiveBoard(tmp_path, duration_s=900)
     found = measured(board, "--for", "5m", "--json")
@@ -93,9 +99,10 @@ def test_a_known_lateness_is_taken_off_and_reported_with_its_doubt(measured, tmp
     assert "0 us late, how sure nobody knows: nothing is known of this board and backend" in " ".join(other.split())
 
 
-def test_ctrl_c_ends_it_with_the_report(measured, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_the_report(measured, tmp_path, number):
     board = LiveBoard(tmp_path, duration_s=900)
-    board.at(400.3, lambda: signal.raise_signal(signal.SIGINT))
+    board.at(400.3, lambda: signal.raise_signal(number))
     found = measured(board)
     assert found.code == 0
     assert "ended by Ctrl-C" in found.out
