@@ -126,6 +126,8 @@ class BusChip(RtcChip):
             written = self._let_go()
         self._check_taken(second, written)
         self._clear_power_lost()
+        if not self._stopped:
+            self._check_trusted()
         return written
 
     def close(self) -> None:
@@ -165,6 +167,15 @@ class BusChip(RtcChip):
         if told.utc is None:
             raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: {told.doubt}.")
         raise RtcRefused(f"{self.wire.where} did not take {second.iso()}: it shows {told.utc.iso()}.")
+
+    def _check_trusted(self) -> None:
+        """The flag has gone; it comes back, or can't be cleared, where the crystal does not swing (or not yet: that takes 2 s)."""
+        doubt = self.decode(self._settled().registers).doubt
+        if doubt:
+            raise RtcRefused(
+                f"{self.wire.where} took the time, and still says: {doubt}. Set it again in a few seconds; if that stays, its "
+                "crystal does not swing."
+            )
 
     def _update(self, register: int, clear: int, put: int) -> None:
         """Change some bits of a register; nothing is written where they are so already."""

@@ -24,7 +24,7 @@ TELLS = frozenset(
 )
 """Chips whose driver refuses to give a time that the chip's own flag disowns, so that a time given is one to trust.
 
-The driver of the DS3231 and DS3232 is not one of them: it clears the flag when it is loaded, with a line in the kernel's log.
+The drivers of the DS3231 and DS3232 are not: until 2025 they cleared the flag when they were loaded, with a line in the log.
 """
 _FAST_CYCLE_S = {"pcf8523": 60.0, "rv8523": 60.0, "pcf85063": 240.0, "pcf85063a": 240.0, "rv8263": 240.0}
 """NXP's clocks and those of the same design: the cycle of their fast mode."""
@@ -56,7 +56,7 @@ def limits_of(name: str, *, trim: bool) -> tuple[str, ...]:
     """What can't be had through the kernel's driver."""
     told = ["whole seconds only, read through the driver; registers, backup switch and square wave are not shown"]
     if name not in TELLS:
-        told.append(f"the driver of the {name} does not say whether the power was lost (the flag is cleared when it is loaded)")
+        told.append(f"the driver of the {name} may have cleared the flag for lost power when it was loaded (it did until 2025)")
     if not trim:
         told.append(f"the driver of the {name} offers no trim; for that, take it off for a while (unbind) and use the chip itself")
     return tuple(told)

@@ -140,6 +140,9 @@ class Mcp7940n(BusChip):
         if self._stood:
             self._update(SECONDS, ST, 0)
 
+    def _check_trusted(self) -> None:
+        """Nothing to look for: it has no such flag, and OSCRUN comes a little later."""
+
     def _write_fields(self, fields: list[int]) -> Written:
         """Without ST, which `release` sets; the weekday's register keeps its flags until the time was seen to be taken."""
         keep = self.wire.read_byte(WEEKDAY)[WEEKDAY] & (VBATEN | PWRFAIL)

@@ -11,7 +11,10 @@ from wired_rtc import START, WiredRtc
 import gpstime
 from gpstime.drivers.rtc import identify
 from gpstime.errors import RtcHeld, RtcUnavailable
+from gpstime.sim.bus_time import VirtualTime
 from gpstime.sim.chips import CHIPS
+from gpstime.sim.chips_faulty import Mpu6050
+from gpstime.sim.fake_i2c import FakeI2cBus
 from gpstime.times import UtcTime
 
 ALIKE = {"ds3231m": "ds3231", "ds1338": "ds1307"}
@@ -87,6 +90,16 @@ def test_a_motion_sensor_asked_for_the_time() -> None:
     """Nobody looked before: its registers hold no time, and if they happen to, it is one reading in many thousands."""
     told = [gpstime.open_rtc("ds3231", motion_sensor(0x68, seed), time=Clock()).read() for seed in range(500)]
     assert sum(reading.trusted for reading in told) <= 2
+
+
+def test_the_simulated_sensor() -> None:
+    """On the wire, where its pointer goes on past its registers."""
+    for seed in range(40):
+        time = VirtualTime()
+        bus = FakeI2cBus(time, {0x68: Mpu6050(seed)})
+        found = identify(bus, 0x68, time=time)
+        assert (found.name, found.sure) == (None, True)
+        assert bus.written == []
 
 
 def test_something_else() -> None:

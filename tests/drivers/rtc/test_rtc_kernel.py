@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from fake_kernel_rtc import RD_TIME, SET_TIME, VL_READ, FakeKernelRtc
 from register_bus import RegisterBus
+from wired_rtc import WiredRtc
 
 import gpstime
 from gpstime.drivers.rtc import NO_TIME, KernelRtc, kernel, kernel_rtcs
 from gpstime.drivers.rtc import open as opening
+from gpstime.drivers.rtc.kernel_words import door
 from gpstime.errors import DeviceForbidden, DeviceMissing, RtcRefused, RtcUnavailable, UsageError
+from gpstime.sim.kernel_rtc import KernelDoor
 from gpstime.times import UtcTime
 
 
@@ -44,7 +47,7 @@ def test_a_ds3231_behind_the_kernel_can_not_be_trusted(fake: FakeKernelRtc) -> N
     rtc = fake.opens()
     assert not rtc.read().trusted
     assert rtc.doubt == "the kernel does not say whether its power was lost"
-    assert any("the flag is cleared when it is loaded" in limit for limit in rtc.limits)
+    assert any("may have cleared the flag for lost power when it was loaded" in limit for limit in rtc.limits)
     assert rtc.status().power_lost is None
 
 
@@ -147,6 +150,21 @@ def test_the_door_in_sysfs(tmp_path: Path, chip: str, ppb: int, value: int, step
     assert rtc.read_trim() == rtc.status().trim == 7
     with pytest.raises(RtcRefused, match="its trim register holds"):
         rtc.write_trim(spec.hi + 1)
+
+
+@pytest.mark.parametrize("name", ["pcf8523", "pcf85063a", "rv3028"])
+def test_the_door_moves_the_chip_as_its_spec_says(name: str) -> None:
+    """Through the simulated driver, which knows the kernel's arithmetic and nothing of ours."""
+    wired = WiredRtc(name)
+    driver = KernelDoor(wired.bus, wired.chip)
+    for value in (-64, -9, -1, 0, 1, 7, 63):
+        spec = door(name, driver.offset_ppb)
+        assert spec is not None
+        driver.offset_ppb = round(value * spec.ppm_per_step * 1000)
+        now = door(name, driver.offset_ppb)
+        assert now is not None
+        assert round(driver.offset_ppb / (now.ppm_per_step * 1000)) == value
+        assert wired.truth.mean_ppm == pytest.approx(spec.effect_ppm(value), rel=1e-3)
 
 
 def test_a_driver_that_takes_another_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
