@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gpstime.core.drift import FEWEST, DriftEstimator, Noise
 from gpstime.core.gpsd import Gpsd
 from gpstime.core.nmea import Nmea
 from gpstime.core.pairing import Pairing
-from gpstime.core.policy import Policy
 from gpstime.core.rtc_track import RtcTrack
-from gpstime.core.servo import NOTHING, Servo
 from gpstime.core.steps import StepWatch
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
@@ -45,6 +43,11 @@ from gpstime.model import (
 )
 from gpstime.times import NS, LeapTable, UtcTime
 
+if TYPE_CHECKING:
+    from gpstime.core.policy import Policy
+    from gpstime.core.servo import Servo
+
+NOTHING: tuple[Adjustment, ...] = ()
 REPORT_EVERY = 64
 """Pulses between two Drift findings: an estimate costs as much as a few dozen pulses."""
 
@@ -74,7 +77,11 @@ class Engine:
         self.steps = StepWatch()
         self.rtc = RtcTrack(trim_of)
         self.rejected: Counter[str] = Counter()
-        self.servo = None if discipline is None else Servo(discipline)
+        self.servo: Servo | None = None
+        if discipline is not None:
+            from gpstime.core.servo import Servo  # late: a service that only watches has no need of it
+
+            self.servo = Servo(discipline)
         self._asked: tuple[Adjustment, ...] = NOTHING
         self._noise = cast(Noise, noise)
         self._drift = DriftEstimator(self._noise)
