@@ -15,7 +15,11 @@ from readme_examples import README, examples, run, shown_is_real
 
 import gpstime
 from gpstime.app.measure import Measurement
+from gpstime.app.rtc_result import RtcWatch
+from gpstime.core.engine import Engine
+from gpstime.core.leap import BUILT_IN
 from gpstime.report.measurement import as_object
+from gpstime.report.rtc_measurement import rtc_object
 from gpstime.store.capture import Skipped, decode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -199,6 +203,17 @@ def literals(*places: str) -> set[str]:
 
 def test_json_keys_of_measure() -> None:
     assert documented("gpstime measure --json") == set(as_object(Measurement(file="x", status="ok", why="")))
+
+
+def test_json_keys_of_an_rtc() -> None:
+    nothing = Engine(BUILT_IN.table)
+    nothing.rtc.chip = "ds3231"
+    shown = rtc_object(RtcWatch(nothing).result(""))
+    assert shown is not None
+    assert documented("rtc of measure") == set(shown)
+    status = documented("rtc status")
+    assert status <= literals("app/rtc_result.py")
+    assert {word for word in literals("app/rtc_result.py") if "-" in word} - {"kernel-rewrite"} <= status
 
 
 def test_json_reasons() -> None:

@@ -47,8 +47,11 @@ _SIGNED_SPAN = _checked(seconds, -4e9, 4e9)
 _LEVEL = _checked(float, 0.0, 1e-2)
 
 
-def add_board_arguments(options: argparse._ActionsContainer) -> None:
-    """All options of a simulated board, on a parser or a group of one. Time spans are written like 500ms, 1us, 10m."""
+def add_board_arguments(options: argparse._ActionsContainer, rtc: bool = True) -> None:
+    """All options of a simulated board, on a parser or a group of one. Time spans are written like 500ms, 1us, 10m.
+
+    `rtc` False: the command has its own --rtc.
+    """
     add = options.add_argument
     add("--seed", type=int, default=0, metavar="N", help="the same seed gives the same run, event by event (default 0)")
     add("--board", default="pi4", metavar="NAME", help=f"counter and interrupt latency of: {', '.join(BOARDS)} (default pi4)")
@@ -86,10 +89,13 @@ def add_board_arguments(options: argparse._ActionsContainer) -> None:
         metavar="TIME",
         help="how often clocks are read together (default 10s)",
     )
-    add("--rtc", action="store_true", help="with an RTC as a second source, read every 64 s")
-    add("--rtc-offset", type=_SIGNED_SPAN, default=0.0, metavar="TIME", help="RTC minus true time at the start (implies --rtc)")
-    add("--rtc-ppm", type=_checked(float, -1e5, 1e5), metavar="PPM", help="its frequency error (implies --rtc; default 0.5)")
-    add("--rtc-untrusted", action="store_true", help="its oscillator has stopped since it was set (implies --rtc)")
+    if rtc:
+        add("--rtc", metavar="CHIP", help="with this clock chip on a simulated I2C bus, like ds3231")
+    add("--rtc-offset", type=_SIGNED_SPAN, default=0.0, metavar="TIME", help="the chip minus true time at the start")
+    add("--rtc-ppm", type=_checked(float, -1e5, 1e5), metavar="PPM", help="its own frequency error (default 0.5)")
+    add("--rtc-untrusted", action="store_true", help="its oscillator has stopped since it was set")
+    add("--rtc-trim", type=int, metavar="N", help="what its trim register holds (default: 0)")
+    add("--rtc-sqw", action="store_true", help="its 1 Hz output is wired to a GPIO and timed like a pulse")
 
 
 def scenario_from(args: argparse.Namespace) -> Scenario:
@@ -98,8 +104,8 @@ def scenario_from(args: argparse.Namespace) -> Scenario:
     if lasts is None:
         limit = getattr(args, "limit_s", None)
         lasts = DEFAULT_S + 1 if limit is None else min(limit + _SLACK_S, LONGEST_S)
-    rtc = None
-    if args.rtc or args.rtc_offset or args.rtc_ppm is not None or args.rtc_untrusted:
+    rtc = None  # one that is read over its bus is not the scenario's: see app.rtc_world
+    if not getattr(args, "rtc", None) and (args.rtc_offset or args.rtc_ppm is not None or args.rtc_untrusted):
         rtc = SimRtc(0.5 if args.rtc_ppm is None else args.rtc_ppm, args.rtc_offset, not args.rtc_untrusted)
     if args.baud is not None and not 300 <= args.baud <= 4_000_000:
         raise UsageError(f"baud rate {args.baud} is out of range; receivers use 4800 to 921600")

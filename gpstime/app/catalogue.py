@@ -120,6 +120,12 @@ def fit(
     if port is not None:
         fitted.sources.append(SerialSource(port, time))
         fitted.said.append(f"receiver: {port.name}")
+    if config.rtc.chip != "none":
+        from gpstime.app.rtc_fit import rtc_sources
+
+        sources, fitted.trim_of = rtc_sources(config.rtc, time, clocks, doors)
+        fitted.sources += sources
+        fitted.said.append(f"rtc: {config.rtc.chip}")
     parts = [
         tick_source(clocks, config.clocks.tick_s, time),
         board_source(config.clocks.board_s, time),

@@ -23,6 +23,7 @@ from gpstime.app.settings import Config
 from gpstime.app.standing import Standing, say_frequency
 from gpstime.app.status import StatusSocket
 from gpstime.core.engine import Engine
+from gpstime.core.trim import TrimSpec
 from gpstime.model import Drift, Event, Finding, LabelChange
 from gpstime.ports import Sink, Source
 from gpstime.times import LeapTable, UtcTime
@@ -48,6 +49,8 @@ class Fitted:
     sinks: list[Sink] = field(default_factory=list)
     parts: dict[str, Callable[[], object]] = field(default_factory=dict)
     closing: list[Callable[[], None]] = field(default_factory=list)
+    trim_of: Callable[[str], TrimSpec | None] = lambda chip: None
+    """What the trim register of the RTC does, as far as it was open yet."""
     told: Relay = field(default_factory=Relay)
 
 
@@ -106,7 +109,7 @@ def serve(
     out: TextIO | None = None,
 ) -> int:
     """Run until a signal; the exit code. Errors of set-up come as GpstimeError, before the first event."""
-    engine = Engine(leap, fitted.not_before)
+    engine = Engine(leap, fitted.not_before, trim_of=fitted.trim_of)
     standing = Standing(engine, time.now(), fitted.facts)
     standing.parts |= fitted.parts
     journal = Journal(standing, config.service.summary_s, out, environment)

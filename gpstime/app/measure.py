@@ -7,13 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpstime.app.interrupt import Interruptible
+from gpstime.app.rtc_result import RtcResult, RtcWatch
+from gpstime.app.rtc_specs import spec_of
 from gpstime.app.run import run
 from gpstime.app.verdict import judge
 from gpstime.app.watch import Watch
 from gpstime.core.engine import Engine
+from gpstime.core.trim import TrimSpec
 from gpstime.model import Adjustment, Applied, Drift, Event, Label, Offset
 from gpstime.ports import Sink, World
-from gpstime.times import LeapTable, RawNs, UtcTime
+from gpstime.times import NS, LeapTable, RawNs, UtcTime
 
 TARGET_PPB = 10.0
 
@@ -44,6 +47,8 @@ class Measurement:
     walk_seen: bool = False
     """The random walk of the frequency shows in the data; otherwise `drift.walk_fm` is only what can't be excluded."""
     interrupted: bool = False
+    rtc: RtcResult | None = None
+    """The other crystal, where there was a clock chip."""
 
 
 def unreadable(file: str, error: Exception) -> Measurement:
@@ -51,16 +56,18 @@ def unreadable(file: str, error: Exception) -> Measurement:
 
 
 class _UpTo:
-    """A world that ends when the watch has seen enough or the user has."""
+    """A world that ends when the watch has seen enough or the user has; `pulses` False: after so long on the raw clock."""
 
-    def __init__(self, world: World, watch: Watch, interrupt: Interruptible) -> None:
+    def __init__(self, world: World, watch: Watch, interrupt: Interruptible, limit_s: float | None, pulses: bool) -> None:
         self._world, self._watch, self._interrupt = world, watch, interrupt
+        self._limit_s = None if pulses else limit_s
 
     def events(self) -> Iterator[Event]:
-        done = self._watch.done
+        done, first = self._watch.done, None
         for event in self._interrupt.each(self._world.events()):
             yield event
-            if done():
+            first = event.at if first is None else first
+            if done() or (self._limit_s is not None and event.at - first >= self._limit_s * NS):
                 return
 
     def adjust(self, adjustment: Adjustment) -> Applied:
@@ -81,15 +88,18 @@ def measure(
     simulated: bool = False,
     progress: Callable[[Offset, Engine], None] | None = None,
     sinks: Sequence[Sink] = (),
+    trim_of: Callable[[str], TrimSpec | None] | None = None,
+    pulses: bool = True,
 ) -> Measurement:
     """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse,
-    `sinks` see every value."""
-    engine = Engine(leap, not_before, noise)
+    `sinks` see every value. `trim_of`: see `Engine`. `pulses` False: there are none, an RTC is held against the system clock."""
+    engine = Engine(leap, not_before, noise, trim_of=trim_of or spec_of)
+    rtc = RtcWatch(engine)
     watch = Watch(limit_s, None if progress is None else lambda offset: progress(offset, engine))
     watch.train = lambda: (engine.train.restarts, engine.train.rate)
     with Interruptible() as interrupt:
         try:
-            run(_UpTo(world, watch, interrupt), engine, [watch, *sinks])
+            run(_UpTo(world, watch, interrupt, limit_s, pulses), engine, [watch, rtc, *sinks])
         finally:
             world.close()
     watch.settle(engine.pairing)
@@ -118,4 +128,5 @@ def measure(
         seconds_to_target=None if drift is None else engine.drift.time_to(TARGET_PPB),
         walk_seen=engine.drift.noise_found().walk_seen,
         interrupted=interrupt.interrupted,
+        rtc=rtc.result(steered_by),
     )

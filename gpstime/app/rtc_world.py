@@ -6,16 +6,18 @@ through a driver of their own, as they would.
 
 from __future__ import annotations
 
+import argparse
 import heapq
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from gpstime.app.board import scenario_from
 from gpstime.app.rtc_source import RtcSource
 from gpstime.app.world_time import WorldTime
 from gpstime.drivers.rtc import chip_named, open_rtc
 from gpstime.drivers.rtc.chip import RtcChip
+from gpstime.errors import UsageError
 from gpstime.model import Adjustment, Applied, Event, SqwEdge
 from gpstime.sim.chips import chip
 from gpstime.sim.fake_i2c import FakeI2cBus
@@ -26,7 +28,6 @@ from gpstime.sim.streams import stream
 from gpstime.sim.world import SimWorld
 from gpstime.times import NS, RawNs, UtcTime
 
-OFFSET_S = 0.0
 WARMING_S = 60.0
 KERNEL_LATE_NS, KERNEL_JITTER_NS = 1_200_000, 200_000
 """A workqueue and a transfer of eight bytes lie between the kernel's decision and the chip."""
@@ -42,7 +43,7 @@ class SimChip:
 
     name: str
     ppm: float = 0.5
-    offset_s: float = OFFSET_S
+    offset_s: float = 0.0
     trusted: bool = True
     trim: int | None = None
     sqw: bool = False
@@ -64,7 +65,7 @@ class RtcWorld:
         self.spec = sim_chip
         name = chip_named(sim_chip.name)
         self.world = SimWorld(scenario)
-        scenario = self.world.scenario
+        self.scenario = scenario = self.world.scenario
         assert scenario.start is not None
         self.time = WorldTime(self.world)
         self._faults = {f.name: f for f in scenario.faults if isinstance(f, Fault) and f.name.startswith("rtc-")}
@@ -72,7 +73,7 @@ class RtcWorld:
         self.fake = chip(
             name,
             ppm=sim_chip.ppm,
-            temperature_c=self._celsius,
+            temperature_c=self._celsius if "rtc-warm" in self._faults else sim_chip.celsius,
             start=shown if sim_chip.trusted else None,
             begin_ns=-10 * NS,
             seed=scenario.seed,
@@ -197,18 +198,14 @@ class RtcWorld:
     def close(self) -> None:
         self.source.close()
 
-    # ---- what a test may know ------------------------------------------------------------------------------------------------
 
-    def mean_ppb(self, first_ns: int, last_ns: int, elapsed: Callable[[int], float]) -> float:
-        """The chip's true mean error between two true instants, from what it has counted (`elapsed`)."""
-        counted = elapsed(last_ns) - elapsed(first_ns)
-        return (counted / (last_ns - first_ns) - 1.0) * 1e9
-
-
-def from_options(scenario: Scenario, args: Any) -> RtcWorld:
-    """As the options of a simulated board say."""
+def simulated(args: argparse.Namespace) -> SimWorld | RtcWorld:
+    """The board that the options describe, with the chip of --rtc on a bus if one is named. UsageError for what makes no sense."""
+    scenario, name = scenario_from(args), getattr(args, "rtc", None)
+    if not name:
+        lonely = [f.name for f in scenario.faults if isinstance(f, Fault) and f.name in RTC_FAULTS]
+        if lonely or args.rtc_trim is not None or args.rtc_sqw:
+            raise UsageError(f"{lonely[0] if lonely else '--rtc-trim and --rtc-sqw'}: say which chip it is: --rtc ds3231")
+        return SimWorld(scenario)
     ppm = 0.5 if args.rtc_ppm is None else args.rtc_ppm
-    return RtcWorld(
-        scenario,
-        SimChip(args.rtc, ppm, args.rtc_offset, not args.rtc_untrusted, args.rtc_trim, args.rtc_sqw, args.rtc_every),
-    )
+    return RtcWorld(scenario, SimChip(name, ppm, args.rtc_offset, not args.rtc_untrusted, args.rtc_trim, args.rtc_sqw))

@@ -118,7 +118,8 @@ def _orders(v: Any) -> tuple[str, ...]:
     return tuple(v)
 
 
-def _rtc(v: Any) -> str:
+def rtc_chip(v: Any) -> str:
+    """The name of a clock chip as the drivers have it; ValueError with the known ones."""
     if v in ("none", "kernel"):
         return str(v)
     from gpstime.drivers.rtc import chip_named  # only who has a chip pays for knowing them
@@ -173,7 +174,7 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Rtc:
-    chip: str = _key("none", _rtc, 'a clock chip to measure, such as "ds3231"; "kernel": whatever the kernel\'s driver has')
+    chip: str = _key("none", rtc_chip, 'a clock chip to measure, such as "ds3231"; "kernel": whatever the kernel\'s driver has')
     bus: int = _key(1, _whole(0, 99, "the bus, as in /dev/i2c-1"), "the I2C bus that it is on")
     address: int | str = _key(AUTO, _auto_or(_whole(0x08, 0x77, "an I2C address")), "its address, where it is not the usual one")
     node: str = _key("/dev/rtc0", _path, 'with chip = "kernel": which one')

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from gpstime.app.board import DEFAULT_S, LONGEST_S, add_board_arguments, scenario_from
 from gpstime.app.durations import parse_duration
+from gpstime.app.rtc_world import RtcWorld, simulated
 from gpstime.app.written import written
 from gpstime.errors import UsageError
 from gpstime.sim.clock import BOARDS
@@ -60,16 +61,18 @@ def sim(args: argparse.Namespace) -> int:
         return 0
     if args.out is None:
         raise UsageError("no file: say gpstime sim OUT.jsonl (or - for stdout), or --list for what can be simulated")
-    world = SimWorld(scenario_from(args))
+    world = simulated(args)
     with written(args.out) as out:
         write_capture(world, out)
     truth = {"file": args.out, "seed": world.scenario.seed, **world.truth.summary()}
+    if isinstance(world, RtcWorld):
+        truth["rtc"] = {"chip": world.fake.name, "mean_freq_ppb": world.fake.truth.mean_ppm * 1e3}
     truth["faults"] = [str(f) for f in world.scenario.faults]
     print(json.dumps(truth) if args.json else _sentence(truth), file=sys.stderr if args.out == "-" else sys.stdout)
     return 0
 
 
-def write_capture(world: SimWorld, out: TextIO) -> None:
+def write_capture(world: SimWorld | RtcWorld, out: TextIO) -> None:
     """The whole run as an open capture."""
     out.write(encode_head(**world.head) + "\n")
     for event in world.events():

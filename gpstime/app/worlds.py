@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpstime.core.trim import TrimSpec
+from gpstime.errors import DeviceError
 from gpstime.ports import Clocks, Sink, Source, World
 from gpstime.store.recorded import RecordedWorld, lower_bound
 from gpstime.times import UtcTime
@@ -31,6 +32,8 @@ class Opened:
     simulated: bool
     sinks: Sequence[Sink] = ()
     trim_of: Callable[[str], TrimSpec | None] | None = None
+    pulses: bool = True
+    """False for a machine without any, whose RTC is held against its system clock."""
 
 
 LIVE = "live"
@@ -59,29 +62,43 @@ def this_machine() -> Machine:
     return Machine(time, SystemClocks(), Doors(), SteeringWatch(), lambda sources, head: LiveWorld(sources, time, head=head))
 
 
-def _live(sentences_from: str | None, configuration: str | None) -> Opened:
-    """This machine's own pulse and receiver, as the service's configuration says, unless `sentences_from` says otherwise.
+def _live(args: argparse.Namespace) -> Opened:
+    """This machine's own pulse, receiver and clock chip, as the service's configuration says unless the options say otherwise.
 
-    DeviceError if there is no pulse, and why.
+    DeviceError if there is no pulse, and why; with a chip that was asked for, its own error if it can't be read.
     """
     from dataclasses import replace
 
     from gpstime.app.catalogue import fit
     from gpstime.app.config import load
-    from gpstime.app.settings import Record
+    from gpstime.app.rtc_source import RtcSource
+    from gpstime.app.settings import Record, rtc_chip
     from gpstime.app.sources import PpsSource
 
     machine = this_machine()
-    config = replace(load(configuration), record=Record(folder=""))
-    if sentences_from is not None:
-        config = replace(config, receiver=replace(config.receiver, source=sentences_from))
+    config = replace(load(args.config), record=Record(folder=""))
+    if args.source is not None:
+        config = replace(config, receiver=replace(config.receiver, source=args.source))
+    if args.rtc is not None:
+        bus = config.rtc.bus if args.rtc_bus is None else args.rtc_bus
+        config = replace(config, rtc=replace(config.rtc, chip=rtc_chip(args.rtc), bus=bus))
     fitted = fit(config, machine.time, clocks=machine.clocks, doors=machine.doors, steering=machine.steering)
-    for source in fitted.sources:
-        if isinstance(source, PpsSource):
-            source.open()  # a measurement without a pulse is none: say now what is missing
+    pulses = True
+    for source in list(fitted.sources):
+        if isinstance(source, RtcSource) and args.rtc is not None:
+            source.open()
+        elif isinstance(source, PpsSource):
+            try:
+                source.open()  # a measurement without a pulse is none: say now what is missing
+            except DeviceError:
+                if args.rtc is None:
+                    raise
+                fitted.sources.remove(source)
+                pulses = False
     if stamps := fitted.parts.get("stamps"):
         fitted.head["stamps"] = stamps()  # known now that the pulse is open
-    return Opened(machine.world(fitted.sources, fitted.head), fitted.not_before, False, tuple(fitted.sinks))
+    world = machine.world(fitted.sources, fitted.head)
+    return Opened(world, fitted.not_before, False, tuple(fitted.sinks), fitted.trim_of, pulses)
 
 
 def open_world(name: str, args: argparse.Namespace) -> Opened:
@@ -94,6 +111,6 @@ def open_world(name: str, args: argparse.Namespace) -> Opened:
         # the same bound as when its capture is replayed, so that both give the same answer
         return Opened(board, lower_bound(board.head), True, trim_of=trim_of)
     if name == LIVE:
-        return _live(args.source, args.config)
+        return _live(args)
     world = RecordedWorld(sys.stdin.buffer, "stdin") if name == "-" else RecordedWorld(name)
     return Opened(world, world.not_before, False)

@@ -14,6 +14,8 @@ from gpstime.times import NS, RawNs, UtcTime
 HOLD_NS = 100 * NS
 """How long after a pulse true time is carried on by the raw clock."""
 TICK_HOLD_NS = 7200 * NS
+SILENT_NS = 3600 * NS
+"""Where there were pulses, the system clock takes their place only after so long without one."""
 CARRIED = 1e-7
 """How much the raw clock's rate may have changed meanwhile."""
 PULSES = 3
@@ -74,6 +76,8 @@ class Axis:
         if self._pulse is not None and self._seen >= PULSES and raw - self._pulse[0] < HOLD_NS:
             true, err = _between(raw, self._before, self._pulse, self._rate)
             return Seen(true, err, ("gps", self._row), None if self._zero is None else true + self._zero)
+        if self._seen >= PULSES and self._pulse is not None and raw - self._pulse[0] < SILENT_NS:
+            return None
         if self._ticks is None or self._tick_before is None or raw - self._ticks[0] > TICK_HOLD_NS:
             return None
         (a, shown_a, _), (b, shown_b, _) = self._tick_before, self._ticks

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from gpstime.core.rtc_axis import Axis, Seen
 from gpstime.core.rtc_chain import Broken, Chain, blends
-from gpstime.core.rtc_stretch import Point
+from gpstime.core.rtc_stretch import Point, Stretch
 from gpstime.core.rtc_words import Setter, because, on_grid
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
@@ -39,7 +39,8 @@ SQW_FULL, SQW_EVERY, SQW_PATIENCE = 300, 10, 45
 """The output's edges count each second at first, then one in ten: they come every second and say little new. So many are waited
 with until a reading has told which chip it is."""
 SQW_ERR_NS = 2_000
-CLOSE_NS = 2 * NS
+WORTH = 8
+"""Edges that make a stretch worth a word."""
 
 
 class Way:
@@ -50,11 +51,14 @@ class Way:
         self.row: tuple[str, int] | None = None
         self.setter = Setter()
 
-    def on_row(self, seen: Seen) -> None:
-        """Another row of true time: what was is closed, and where it was next to nothing, forgotten."""
-        if self.row is not None and seen.row != self.row:
-            self.chain.end("reference")
-        self.row = seen.row
+    def on_row(self, seen: Seen) -> Stretch | None:
+        """Another row of true time: what was is closed, and returned if it was something."""
+        before, self.row = self.row, seen.row
+        if before is None or seen.row == before:
+            return None
+        was = self.chain.stretch
+        self.chain.end("reference")
+        return was if was.n >= WORTH else None
 
 
 class RtcTrack:
@@ -116,7 +120,7 @@ class RtcTrack:
         if seen is None:
             return [*out, RtcOffset(reading.at, reading.shown, None, reading.err_ns, Kind.MISSING, "", reading.chip)]
         self._compare(reading)
-        self.bus.on_row(seen)
+        self._on_row(self.bus, seen, reading.at, out)
         point = Point(seen.true_ns, reading.shown.unix - seen.true_ns, reading.err_ns, reading.at, seen.err_ns)
         kind, broken = self.bus.chain.add(point)
         if broken is not None:
@@ -145,7 +149,7 @@ class RtcTrack:
         if seen is None or n % every or (not self.chip and count < SQW_PATIENCE):
             return
         way = self.sqw
-        way.on_row(seen)
+        self._on_row(way, seen, at, out)
         last = way.chain.stretch.last
         # its seconds have no names here: the number is the one that makes the phase go on, which is that of a second in 0.5 s
         near = 0 if last is None else last.x_ns + way.chain.removed_ns
@@ -180,6 +184,14 @@ class RtcTrack:
             self._break(since, reading, "temperature-jump", why, out)
             warmth.clear()
             warmth.append((reading.at, reading.temperature_c))
+
+    def _on_row(self, way: Way, seen: Seen, at: RawNs, out: list[Finding]) -> None:
+        was = way.on_row(seen)
+        if was is not None and was.last is not None:
+            why = "true time was interrupted: the pulses began anew, or the system clock in their place was stepped"
+            found = RtcBreak(was.last.at, at, "reference", why, None, way.via, self.chip)
+            self.breaks.append(found)
+            out.append(found)
 
     def _trimmed(self, reading: RtcReading) -> None:
         spec, self.chip = self._trim_of(reading.chip), reading.chip

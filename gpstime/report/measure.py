@@ -37,7 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", metavar="FILE", help="this machine's devices (default: /etc/gpstime.toml, if there)")
     parser.add_argument("--noise", choices=("auto", "white"), default="auto", help="white: the crystal is declared not to wander")
     parser.add_argument("--json", action="store_true", help="one JSON object for each world, and nothing else on stdout")
-    add_board_arguments(parser.add_argument_group("the simulated board (--world sim)"))
+    parser.add_argument(
+        "--rtc",
+        metavar="CHIP",
+        help="measure this clock chip's crystal too, like ds3231 (kernel: whatever the kernel's driver has); without a pulse it is "
+        "held against the system clock",
+    )
+    parser.add_argument("--rtc-bus", type=int, metavar="N", help="the I2C bus that it is on (default: the configuration's, 1)")
+    add_board_arguments(parser.add_argument_group("the simulated board (--world sim)"), rtc=False)
 
 
 def _duration(text: str) -> float:
@@ -73,13 +80,17 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
             simulated=opened.simulated,
             progress=live,
             sinks=opened.sinks,
+            trim_of=opened.trim_of,
+            pulses=opened.pulses,
         )
     except GpstimeError as e:  # a disk that fails on the way
         return unreadable(name, e), 1
     finally:
         if live is not None:
             live.clear()
-    return m, 0 if m.drift is not None else 1
+    # without pulses it is the RTC that was to be measured
+    known = m.drift if opened.pulses or m.rtc is None else m.rtc.drift
+    return m, 0 if known is not None else 1
 
 
 def command(args: argparse.Namespace) -> int:

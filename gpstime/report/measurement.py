@@ -11,6 +11,7 @@ from gpstime.app.lateness import say_lateness
 from gpstime.app.measure import Measurement
 from gpstime.model import Drift, Label
 from gpstime.report.figures import DAY_S, HOUR_S, cost, per_day, ppm, rate, say_time
+from gpstime.report.rtc_measurement import rtc_object, rtc_rows
 
 # ---- JSON ----------------------------------------------------------------------------------------------------------------------
 
@@ -75,6 +76,7 @@ def as_object(m: Measurement) -> dict[str, Any]:
         "walk_fm": None if d is None else d.walk_fm,
         "walk_seen": None if d is None else m.walk_seen,
         "seconds_to_10_ppb": _number(m.seconds_to_target, 0),
+        "rtc": rtc_object(m.rtc),
     }
 
 
@@ -145,6 +147,7 @@ def as_text(m: Measurement) -> str:
             rows.append(("lines", f"skipped: {_count(m.skipped)}"))
         rows.append(("steps", f"{m.steps or 0} of the system clock" + (f"; {m.steered_by} steers it" if m.steered_by else "")))
         rows += [("note", note) for note in m.notes]
+        rows += [] if m.rtc is None else rtc_rows(m.rtc)
     rows.append(("status", f"{m.status}: {m.why}"))
     lines = [m.file]
     for name, text in rows:

@@ -10,10 +10,10 @@ import pytest
 
 from gpstime.app import sim
 from gpstime.app.board import add_board_arguments, scenario_from
+from gpstime.app.rtc_world import simulated
 from gpstime.errors import UsageError
 from gpstime.sim.faults import FAULTS
 from gpstime.sim.personalities import PERSONALITIES
-from gpstime.sim.world import SimWorld
 from gpstime.store.recorded import RecordedWorld
 
 
@@ -26,7 +26,7 @@ def parsed(*argv: str) -> argparse.Namespace:
 MANY = (
     *("--for=90s", "--seed=7", "--board=pi3", "--personality=mtk3339", "--delay=500ms", "--jitter=20ms", "--baud=19200"),
     *("--ppm=2.5", "--pps-noise=1us", "--pps-noise-kind=student3", "--white-fm=1e-9", "--walk-fm=1e-10", "--flicker-fm=1e-10"),
-    *("--ageing=2", "--daily-temp=4", "--tick=5s", "--rtc", "--both-edges", "--start=2025-12-31T23:59:00Z"),
+    *("--ageing=2", "--daily-temp=4", "--tick=5s", "--rtc=ds3231", "--both-edges", "--start=2025-12-31T23:59:00Z"),
     *("--fault=duplicate-pulse:rate=0.1", "--fault=system-step:at=60s,step=1s", "--fault=unplug:at=20s"),
 )
 
@@ -38,7 +38,7 @@ def test_the_file_replays_to_the_same_events(tmp_path: Path, suffix: str, capsys
     path = tmp_path / f"board{suffix}"
     args = parsed(str(path), *MANY, "--json")
     assert sim.command(args) == 0
-    world = SimWorld(scenario_from(args))
+    world = simulated(args)
     recorded = RecordedWorld(str(path))
     assert list(recorded.events()) == list(world.events())
     assert recorded.head["about"] == world.head["about"]
@@ -47,6 +47,7 @@ def test_the_file_replays_to_the_same_events(tmp_path: Path, suffix: str, capsys
     assert told.pop("file") == str(path)
     assert told.pop("seed") == 7
     assert told.pop("faults") == ["duplicate-pulse:rate=0.1,gap=1e-05s", "system-step:at=60s,step=1s", "unplug:at=20s,for=10s"]
+    assert told.pop("rtc") == {"chip": "ds3231", "mean_freq_ppb": pytest.approx(500.0)}
     assert told == world.truth.summary()
     assert told["freq_ppb"] == pytest.approx(2500, abs=700)
 
