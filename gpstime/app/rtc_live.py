@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from gpstime.app.config import load as load_config
 from gpstime.app.interrupt import Interruptible
-from gpstime.app.rtc_bench import Followed, StartsSource
+from gpstime.app.rtc_bench import Followed
 from gpstime.app.rtc_second import TrueSecond, verified_second
+from gpstime.app.rtc_source import RtcSource
 from gpstime.app.rtc_starts import Beside
 from gpstime.app.run import run
 from gpstime.app.settings import Record
@@ -29,7 +30,7 @@ ADDRESSES = (0x68, 0x51, 0x52, 0x32, 0x6F)
 
 
 class LiveBench:
-    """Fits `rtc_bench.Bench`. `machine`, `chip`, `time` and `set_real` stand in for this machine's (tests)."""
+    """Fits `rtc_bench.Bench`. `open_chip`, `time`, `machine` and `set_real` stand in for this machine's (tests)."""
 
     about = ""
 
@@ -37,7 +38,7 @@ class LiveBench:
         self,
         args: argparse.Namespace,
         *,
-        chip: RtcChip | None = None,
+        open_chip: Callable[[], RtcChip] | None = None,
         time: Timebase | None = None,
         machine: Callable[[], Machine] = this_machine,
         set_real: Callable[[UnixNs, RawNs], None] | None = None,
@@ -48,9 +49,11 @@ class LiveBench:
         # every look at the pulses is a run of its own, whose time stops with it; the chip's own time goes on
         self._machine, self._clocks = machine, machine().clocks
         self.time = MachineTime() if time is None else time
-        self.chip = found_chip(args) if chip is None else chip
+        self._open = chip_opener(args) if open_chip is None else open_chip
+        self.chip = self._open()
         folder = args.state or self._config.record.folder or Record().folder
-        self.history = History(folder, f"{self.chip.name}-{args.bus}-{self.chip.address:02x}")
+        where = f"{args.bus}-{self.chip.address:02x}" if self.chip.address else "kernel"
+        self.history = History(folder, f"{self.chip.name}-{where}")
         self._set_real = set_real
 
     def _world(self, more: list[Source]) -> tuple[World, UtcTime | None]:
@@ -72,7 +75,9 @@ class LiveBench:
             return verified_second(_Interrupted(world, interrupt), load_leap(), not_before=not_before)
 
     def follow(self, lasts_s: float) -> Followed:
-        world, not_before = self._world([StartsSource(self.chip, self.time)])
+        source = RtcSource(self._open, self.time)
+        source.open()
+        world, not_before = self._world([source])
         spec = self.chip.trim_spec
         beside, engine = Beside(), Engine(load_leap(), not_before, trim_of=lambda chip: spec)
         with Interruptible() as interrupt:
@@ -133,26 +138,43 @@ class _Limited(_Interrupted):
                 return
 
 
-def found_chip(args: argparse.Namespace) -> RtcChip:
-    """The chip that the options name, or the one that answers on the bus; UsageError where that can't be told without doubt."""
+def chip_opener(args: argparse.Namespace) -> Callable[[], RtcChip]:
+    """How to open the chip that the options name, or that answers on the bus; where the kernel's driver has it, through that.
+
+    UsageError where it can't be told without doubt which chip it is.
+    """
     if args.chip:
-        return open_rtc(args.chip, args.bus, args.address, through_kernel=True)
+        named = open_rtc(args.chip, args.bus, args.address)
+        try:
+            named.read()
+        except RtcHeld as e:
+            return _through_kernel(e)
+        finally:
+            named.close()
+        return lambda: open_rtc(args.chip, args.bus, args.address)
     doubts = []
     for address in ADDRESSES if args.address is None else (args.address,):
         try:
             found = identify(args.bus, address)
+        except RtcHeld as e:
+            return _through_kernel(e)
         except RtcUnavailable:
             continue
-        except RtcHeld as held:  # the kernel knows what it is; what can't be had through it is said in its limits
-            if held.node:
-                return open_kernel_rtc(held.node)
-            raise
-        if found.name is not None and found.sure and not found.also:
-            return open_rtc(found.name, args.bus, address)
-        names = " or ".join(([found.name] if found.name else []) + list(found.also))
+        name, at = found.name, address
+        if name is not None and found.sure and not found.also:
+            return lambda: open_rtc(name, args.bus, at)
+        names = " or ".join(([name] if name else []) + list(found.also))
         doubts.append(f"0x{address:02x}: {names + ': ' if names else ''}{found.why}")
     if not doubts:
         raise UsageError(
             f"no clock chip answers on bus {args.bus}: name it with --chip, or another bus with --bus (gpstime devices)"
         )
     raise UsageError(f"which chip this is can't be told by reading alone: name it with --chip ({'; '.join(doubts)})")
+
+
+def _through_kernel(held: RtcHeld) -> Callable[[], RtcChip]:
+    """The kernel's driver has the address: its /dev/rtcN and its sysfs are the doors, and nothing goes past it."""
+    if not held.node:
+        raise held
+    node = held.node
+    return lambda: open_kernel_rtc(node)

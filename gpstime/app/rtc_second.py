@@ -13,7 +13,7 @@ from gpstime.app.run import run
 from gpstime.app.watch import Watch
 from gpstime.core.engine import Engine
 from gpstime.errors import GpstimeError
-from gpstime.model import Adjustment, Applied, Event, Label, Offset
+from gpstime.model import Adjustment, Applied, Event, Label, Offset, RtcReading
 from gpstime.ports import World
 from gpstime.times import NS, LeapTable, RawNs, UtcTime
 
@@ -57,14 +57,15 @@ class TrueSecond:
 
 
 class _Until:
-    """A world that ends when enough was seen."""
+    """A world that ends when enough was seen. No clock chip is a witness for the second that it is to be set to."""
 
     def __init__(self, world: World, enough: Callable[[], bool]) -> None:
         self._world, self._enough = world, enough
 
     def events(self) -> Iterator[Event]:
         for event in self._world.events():
-            yield event
+            if not isinstance(event, RtcReading):
+                yield event
             if self._enough():
                 return
 

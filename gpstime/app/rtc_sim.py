@@ -11,22 +11,20 @@ import argparse
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gpstime.app.board import scenario_from
-from gpstime.app.rtc_bench import Followed, StartsSource, with_starts
+from gpstime.app.rtc_bench import Followed
 from gpstime.app.rtc_second import TrueSecond, verified_second
 from gpstime.app.rtc_starts import Beside
+from gpstime.app.rtc_world import RtcWorld, SimChip
 from gpstime.app.run import run
-from gpstime.app.world_time import WorldTime
 from gpstime.core.engine import Engine
-from gpstime.drivers.rtc import chip_named, open_rtc
+from gpstime.drivers.rtc import chip_named
 from gpstime.errors import DeviceError, UsageError
 from gpstime.model import Adjustment, Applied, Event
-from gpstime.sim.chips import chip
-from gpstime.sim.fake_i2c import FakeI2cBus
 from gpstime.sim.oscillator import static_ppm
 from gpstime.sim.scenario import LEAPS, START
 from gpstime.sim.world import SimWorld
@@ -40,13 +38,14 @@ CHIP_PPM = 0.5
 """A simulated chip's own error where --rtc-ppm does not say it."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    """What goes on from one command to the next."""
+    """What goes on from one command to the next; `ahead_ns` None: the chip has lost its time."""
 
     runs: int
     true_unix: int
-    shown_unix: int | None
+    ahead_ns: int | None
+    mean_ppm: float
     trim: int | None
     chip_ppm: float
     board_ppm: float
@@ -75,41 +74,29 @@ class SimBench:
         self.name = chip_named(args.chip or "ds3231")
         self._file = None if args.state is None else Path(args.state) / f"sim-{self.name}.json"
         kept = self._kept()
-        scenario = replace(scenario_from(args), rtc=None, duration_s=LONGEST_S)
+        scenario = scenario_from(args)
         board_ppm = kept.board_ppm if kept and args.ppm is None else static_ppm(scenario.oscillator, scenario.seed)
         self._ppm = args.rtc_ppm if args.rtc_ppm is not None else kept.chip_ppm if kept else CHIP_PPM
         self._runs, self._board_ppm = (kept.runs if kept else 0), board_ppm
-        start = scenario.start or START
+        self._start, offset_s, trusted = scenario.start or START, float(args.rtc_offset), not args.rtc_untrusted
         if kept:
-            start = UtcTime.from_unix((kept.true_unix // NS + BETWEEN_S) * NS)
+            self._start = UtcTime.from_unix((kept.true_unix // NS + BETWEEN_S) * NS)
+            trusted = kept.ahead_ns is not None
+            gained = (self._start.unix - kept.true_unix) * kept.mean_ppm * 1e-6
+            offset_s += ((kept.ahead_ns or 0) + gained) / NS
         scenario = replace(
             scenario,
-            start=start,
+            start=self._start,
+            rtc=None,
+            duration_s=LONGEST_S,
             seed=scenario.seed + self._runs,
             oscillator=replace(scenario.oscillator, ppm=board_ppm),
         )
-        self.world = SimWorld(scenario.checked())
-        self.time = WorldTime(self.world)
-        self._start = start
-        self._events = iter(self.world.events())
-        offset = round(args.rtc_offset * NS)
-        begins = kept.true_unix - start.unix if kept else -NS
-        shown: int | None = start.unix + begins + offset
-        if kept:
-            shown = kept.shown_unix if kept.shown_unix is None else kept.shown_unix + offset
-        elif args.rtc_untrusted:
-            shown = None
-        self.fake = chip(
-            self.name,
-            ppm=self._ppm,
-            start=None if shown is None else UtcTime.from_unix(shown),
-            begin_ns=begins,
-            seed=scenario.seed,
-        )
-        self.bus = FakeI2cBus(self.time, {self.fake.address: self.fake}, seed=scenario.seed)
-        self.chip = open_rtc(self.name, self.bus, time=self.time, baud_hz=self.bus.baud)
-        if kept and kept.trim is not None and self.chip.read_trim() != kept.trim:
-            self.chip.write_trim(kept.trim)
+        trim = kept.trim if kept else None
+        self.board = RtcWorld(scenario.checked(), SimChip(self.name, self._ppm, offset_s, trusted, trim))
+        self.world, self.fake, self.bus, self.time = self.board.world, self.board.fake, self.board.bus, self.board.time
+        self.chip = self.board.chip
+        self._events = iter(self.board.events())
         self.history = History(args.state, f"sim-{self.name}")
         self.about = (
             f"SIMULATED: a made-up {self.name} that gains {self._ppm:g} ppm by itself, on a made-up board; no device was touched."
@@ -133,10 +120,9 @@ class SimBench:
                 if event.at >= until:
                     return
 
-        events = with_starts(limited(), StartsSource(self.chip, self.time), self.time)
         spec = self.chip.trim_spec
         engine = Engine(LEAPS, trim_of=lambda chip: spec)
-        run(_Resumed(events, self.world), engine, [beside])
+        run(_Resumed(limited(), self.world), engine, [beside])
         self.time.run_to(self.world.now)
         return Followed(beside, engine)
 
@@ -178,11 +164,10 @@ class SimBench:
         if self._file is None:
             return
         trim = None if self.chip.trim_spec is None else self.chip.read_trim()
-        now = self.true_unix
-        truth = self.fake.truth_at(self.time.true_ns(self.time.now()))
-        shown = truth.shows.unix if truth.shows is not None and truth.trusted else None
-        kept = _Kept(self._runs + 1, now, shown, trim, self._ppm, self._board_ppm)
-        body = json.dumps({name: getattr(kept, name) for name in _Kept.__slots__})
+        now, truth = self.true_unix, self.fake.truth_at(self.time.true_now)
+        ahead = truth.shows.unix - now if truth.shows is not None and truth.trusted else None
+        kept = _Kept(self._runs + 1, now, ahead, truth.mean_ppm, trim, self._ppm, self._board_ppm)
+        body = json.dumps(asdict(kept))
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             part = self._file.with_suffix(".part")

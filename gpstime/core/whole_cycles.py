@@ -68,7 +68,7 @@ def mean_rate(points: Sequence[Ahead], cycle_s: float, effect_ppm: float = 0.0) 
     if len(points) < 2:
         return None
     by_second = {p.shown_s: p for p in points}
-    slacks = (0,)
+    slacks: tuple[int, ...] = (0,)
     if cycle > 1 and cycle % 60 == 0:
         slacks = tuple(sorted(range(-SLACK_S, SLACK_S + 1), key=abs))
     longest = points[-1].shown_s - points[0].shown_s + SLACK_S

@@ -73,7 +73,7 @@ def test_the_whole_way(name: str, ppm: float) -> None:
     measured = measure_chip(b, 1800)
     proposal = propose(b)
     assert len(b.bus.written) == written, "nothing is written before it is applied"
-    assert measured.ppm == pytest.approx(ppm, abs=0.02)
+    assert measured.ppm == pytest.approx(ppm, abs=0.05)
     assert proposal.known.whence.startswith("measured 2026-03-01T")
     done = apply(b, proposal)
     assert done.taken
