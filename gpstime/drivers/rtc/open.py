@@ -18,7 +18,6 @@ from gpstime.drivers.rtc.pcf85063a import Pcf85063a
 from gpstime.drivers.rtc.rv3028 import Rv3028
 from gpstime.drivers.rtc.rv8803 import Rv8803
 from gpstime.drivers.rtc.wire import Wire
-from gpstime.drivers.sysfs import text
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceError, DeviceForbidden, DeviceMissing, UsageError
 from gpstime.ports import I2cBus, Timebase
@@ -125,11 +124,11 @@ def baud_of(number: int, root: Path = Path("/")) -> int | None:
 
 
 def held_by(number: int, address: int, root: Path = Path("/")) -> tuple[str, str]:
-    """(driver, /dev/rtcN) of the kernel's driver bound to an address; empty strings where there is none."""
+    """(driver, /dev/rtcN) of the kernel's driver bound to an address; empty strings where none is."""
     device = root / f"sys/bus/i2c/devices/{number}-{address:04x}"
     driver = os.path.basename(os.path.realpath(device / "driver")) if (device / "driver").exists() else ""
     try:
         node = next((f"/dev/{place.name}" for place in (device / "rtc").iterdir() if place.name.startswith("rtc")), "")
     except OSError:
         node = ""
-    return driver or text(device / "name"), node
+    return driver, node if driver else ""

@@ -63,7 +63,7 @@ class Written:
 
 
 class Wire:
-    """`held` says who has the address when the kernel refuses it: (driver, node), either may be empty.
+    """`held` says which driver of the kernel has the address: (driver, node), both empty where none has.
 
     `state` is that of the last transfer. `failures` counts transfers that failed, `retried` those that worked after all.
     """
@@ -111,7 +111,14 @@ class Wire:
         return Transfer(before, self._less(before, after, 1), register, (value & 0xFF,))
 
     def write(self, first: int, values: Sequence[int]) -> Written:
-        """Registers from `first` on in one transfer; the interval is that of the first of them."""
+        """Registers from `first` on in one transfer; the interval is that of the first of them.
+
+        smbus2 asks the kernel for the address once only: a driver that came to it since then is looked for here.
+        """
+        driver, node = self._held()
+        if driver:
+            self.state = "HELD"
+            raise RtcHeld(self._held_sentence(driver, node), node)
 
         def attempt() -> None:
             if len(values) == 1:

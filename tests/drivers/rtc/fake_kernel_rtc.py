@@ -20,6 +20,20 @@ RD_TIME, SET_TIME, VL_READ = 0x80247009, 0x4024700A, 0x80047013
 """As <linux/rtc.h> makes them: read 36 bytes, write 36 bytes, read an unsigned int."""
 
 
+def held_tree(root: Path) -> Path:
+    """sysfs of a Pi with dtoverlay=i2c-rtc,ds3231."""
+    device = root / "sys/bus/i2c/devices/1-0068"
+    (device / "rtc/rtc0").mkdir(parents=True)
+    (device / "name").write_text("ds3231\n")
+    driver = root / "sys/bus/i2c/drivers/rtc-ds1307"
+    driver.mkdir(parents=True)
+    (device / "driver").symlink_to(driver)
+    adapter = root / "sys/bus/i2c/devices/i2c-1/of_node"
+    adapter.mkdir(parents=True)
+    (adapter / "clock-frequency").write_bytes((400_000).to_bytes(4, "big"))
+    return root
+
+
 class FakeKernelRtc:
     """`errno`: what the driver answers to RTC_RD_TIME instead of a time; `voltage`: None where it does not know RTC_VL_READ."""
 

@@ -194,6 +194,7 @@ def test_open_rtc_goes_through_the_kernel_when_asked(fake: FakeKernelRtc, monkey
     """And only then: what the kernel can't do would be missed without a word."""
     device = fake.root / "sys/bus/i2c/devices/1-0068"
     (device / "rtc/rtc0").mkdir(parents=True)
+    (device / "driver").symlink_to(fake.root)
     monkeypatch.setattr(opening, "open_bus", lambda number: RegisterBus(0x68))
     through = gpstime.open_rtc("ds3231", 1, through_kernel=True, root=fake.root)
     assert isinstance(through, KernelRtc)
