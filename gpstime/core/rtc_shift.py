@@ -8,7 +8,7 @@ explains the edges far better than both the line and the parabola.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 FEWEST, SIDE = 10, 4
@@ -40,14 +40,18 @@ def shift(t: Sequence[float], x: Sequence[float], err: Sequence[float], newest: 
         return None
     middle, wide = t[n // 2], t[-1] - t[0]
     u = [2 * (v - middle) / wide for v in t]
-    base = _Fit([[1.0] * n, u], x, [1.0 / e for e in err])
-    first = max(SIDE, n - newest)
-    tried = [(base.gain(_after(i)), i, base.step) for i in range(first, n - SIDE + 1) if t[i] > t[i - 1]]
-    bends = [(base.gain(_since(u, i)), i, base.step) for i in range(first, n - SIDE + 1)]
-    jump, bend = max(tried), max(bends)
+    w = [1.0 / e for e in err]
+    ones = _unit([], w)
+    line = _unit([ones], [ui * wi for ui, wi in zip(u, w, strict=True)])
+    left = _free([ones, line], [xi * wi for xi, wi in zip(x, w, strict=True)])
+    chi2 = _dot(left, left)
+    jump, bend = _best(u, w, (left, ones, line), max(SIDE, n - newest))
     best = max(jump[0], bend[0])
-    noise2 = max(1.0, (base.rest - best) / (n - 4))
-    if best < SURE * noise2 or best - base.gain(lambda i: u[i] * u[i]) < CURVED * noise2:
+    noise2 = max(1.0, (chi2 - best) / (n - 4))
+    if best < SURE * noise2:
+        return None
+    curve = _free([ones, line], [ui * ui * wi for ui, wi in zip(u, w, strict=True)])
+    if best - _dot(curve, left) ** 2 / _dot(curve, curve) < CURVED * noise2:
         return None
     if jump[0] >= bend[0]:
         return Shift(jump[1], jump[2], 0.0)
@@ -55,42 +59,53 @@ def shift(t: Sequence[float], x: Sequence[float], err: Sequence[float], newest: 
     return Shift(bend[1], 0.0, ppb) if abs(ppb) >= BEND_PPB else None
 
 
-def _after(i: int) -> Callable[[int], float]:
-    return lambda k: 1.0 if k >= i else 0.0
+_Found = tuple[float, int, float]
+"""The gain in chi squared, from which edge on, and the size."""
 
 
-def _since(u: Sequence[float], i: int) -> Callable[[int], float]:
-    start = u[i - 1]
-    return lambda k: max(0.0, u[k] - start)
+def _best(u: Sequence[float], w: Sequence[float], columns: Sequence[Sequence[float]], first: int) -> tuple[_Found, _Found]:
+    """The best jump and the best bend at edge `first` or later; `columns`: residuals, then the orthonormal columns of the line."""
+    n = len(u)
+    plain, sloped = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    """Sums, over the edges from i on, of w times each column, and of w u times each."""
+    w0 = w1 = w2 = 0.0
+    jump = bend = (0.0, n, 0.0)
+    for i in range(n - 1, first - 1, -1):
+        for j, column in enumerate(columns):
+            part = w[i] * column[i]
+            plain[j] += part
+            sloped[j] += part * u[i]
+        weight = w[i] * w[i]
+        w0, w1, w2 = w0 + weight, w1 + weight * u[i], w2 + weight * u[i] * u[i]
+        if i > n - SIDE:
+            continue
+        jump = max(jump, _gain(i, plain, w0))
+        start = u[i - 1]
+        bent = [b - start * a for a, b in zip(plain, sloped, strict=True)]
+        bend = max(bend, _gain(i, bent, w2 - 2 * start * w1 + start * start * w0))
+    return jump, bend
 
 
-class _Fit:
-    """Weighted least squares on two columns (Gram-Schmidt); `gain` is what one more takes off chi squared, `step` its size."""
+def _gain(i: int, dots: Sequence[float], size2: float) -> _Found:
+    """What a column with these products (with the residuals, with the line's columns) and this square takes off chi squared."""
+    free2 = size2 - dots[1] ** 2 - dots[2] ** 2
+    return (dots[0] ** 2 / free2, i, dots[0] / free2) if free2 > 1e-9 * size2 else (0.0, i, 0.0)
 
-    def __init__(self, columns: list[list[float]], x: Sequence[float], weights: Sequence[float]) -> None:
-        self._weights = weights
-        self._basis: list[list[float]] = []
-        for column in columns:
-            free = self._free(column)
-            size = sum(v * v for v in free) ** 0.5
-            self._basis.append([v / size for v in free])
-        self._left = self._free(x)
-        self.rest = sum(v * v for v in self._left)
-        self.step = 0.0
 
-    def _free(self, values: Sequence[float]) -> list[float]:
-        column = [v * w for v, w in zip(values, self._weights, strict=True)]
-        for b in self._basis:
-            dot = sum(p * q for p, q in zip(b, column, strict=True))
-            column = [v - dot * p for v, p in zip(column, b, strict=True)]
-        return column
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum(p * q for p, q in zip(a, b, strict=True))
 
-    def gain(self, of: Callable[[int], float]) -> float:
-        free = self._free([of(k) for k in range(len(self._left))])
-        size2 = sum(v * v for v in free)
-        if size2 < 1e-9 * max(self._weights) ** 2:
-            self.step = 0.0
-            return 0.0
-        dot = sum(p * q for p, q in zip(free, self._left, strict=True))
-        self.step = dot / size2
-        return dot * self.step
+
+def _free(basis: Sequence[Sequence[float]], column: Sequence[float]) -> list[float]:
+    """What of it the basis (orthonormal) does not hold."""
+    out = list(column)
+    for b in basis:
+        dot = _dot(b, out)
+        out = [v - dot * p for v, p in zip(out, b, strict=True)]
+    return out
+
+
+def _unit(basis: Sequence[Sequence[float]], column: Sequence[float]) -> list[float]:
+    free = _free(basis, column)
+    size = _dot(free, free) ** 0.5
+    return [v / size for v in free]
