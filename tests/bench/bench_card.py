@@ -21,8 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from figures import say
-
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.model import PpsEdge
@@ -120,6 +118,8 @@ def main() -> int:
     parser.add_argument("--real", action="store_true", help="wait out the minutes (twenty of them)")
     parser.add_argument("--case", type=int, choices=(0, 1, 2), help="only this one of the three")
     args = parser.parse_args()
+    from figures import say  # late: tests take `card` from here
+
     met = True
     cases = (
         ("one row a second, raw bytes off", 0, False, 60),
