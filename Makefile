@@ -8,11 +8,11 @@ FUZZ_SECONDS ?= 300
 RUN_FOR ?= 1h
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check bench sweep kills fuzz coverage clean
+.PHONY: list run test check bench sweep kills fuzz coverage virtual-pi test-board clean
 
 list:  ## This list
 	@echo "gpstime: how wrong is this clock? What make can do:"
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/  make \1#\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'#' '{ printf "%-16s %s\n", $$1, $$2 }'
 	@echo "Each target sets up $(VENV) by itself (PYTHON=$(PYTHON), at least 3.11)."
 
 PULSE := $(shell cat /sys/class/pps/pps*/name 2>/dev/null | grep -m1 -E '^(pps@|pps-gpio|tty|serial)')
@@ -46,6 +46,20 @@ fuzz: $(VENV)/.stamp-fuzz  ## Feed rubbish to the NMEA reader for FUZZ_SECONDS (
 coverage: $(VENV)/.stamp-coverage  ## How often the 95 % intervals hold the truth, beside least squares (long; shows progress)
 	$(BIN)/python tests/intervals/sweep.py
 
+# ---- the virtual Pi (hw/bench): a real kernel beneath the drivers -------------------------------------------------------------
+
+BOARD_TESTS ?= tests/board
+BOARD_PYTEST = $(BIN)/python -m pytest -p no:cacheprovider -o faulthandler_timeout=0 --durations=5
+
+virtual-pi:  ## Build the virtual Pi, a Linux kernel with a Pi's devices as an ordinary program (once; minutes)
+	@hw/bench/build.sh
+
+test-board: $(VENV)/.stamp-board virtual-pi  ## The drivers on the virtual Pi's real kernel: in real time, then in simulated time
+	@echo "test-board: in real time"
+	@PYTHONPATH=$(VENV)/board hw/bench/boot.py --timeout 600 -- $(BOARD_PYTEST) $(BOARD_TESTS)
+	@echo "test-board: in time travel"
+	@PYTHONPATH=$(VENV)/board hw/bench/boot.py --travel --timeout 900 -- $(BOARD_PYTEST) $(BOARD_TESTS)
+
 clean:  ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -68,5 +82,10 @@ $(VENV)/.stamp-%: pyproject.toml | $(BIN)/pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.$(if $(filter run,$*),,[$*])' || \
 	  { echo "Could not install what gpstime needs (above is pip's own word). If this machine is offline, connect it once for the" \
 	         "set-up; afterwards everything works without a network." >&2; exit 1; }
+	@touch $@
+# The GPIO libraries for the virtual Pi stand in a folder of their own: the other tests are to see a machine without them.
+$(VENV)/.stamp-board: pyproject.toml | $(VENV)/.stamp-dev
+	@rm -rf $(VENV)/board
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(VENV)/board gpiod lgpio rpi-lgpio
 	@touch $@
 .PRECIOUS: $(VENV)/.stamp-%

@@ -1,0 +1,159 @@
+"""One object that stands for the virtual board: what a test may do to its lines, its serial port, its RTC and its neighbours.
+
+Works inside the virtual Pi only (`hw/bench/boot.py`). Times are in ns on CLOCK_MONOTONIC_RAW, the board's crystal.
+"""
+
+from __future__ import annotations
+
+import glob
+import heapq
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import tty
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+NS = 1_000_000_000
+PORT = "/dev/ttyVPI0"
+FAR_END = "/dev/ttyVPI1"
+PLAYER = Path(__file__).with_name("player.py")
+PARAMETERS = "/sys/module/{}/parameters/{}"
+I2C_BUS = 1
+RTC_ADDRESS = 0x68
+
+Deed = tuple[int, str, str]
+"""When (raw ns), which file, what to write into it: `hex:` before bytes."""
+
+
+def raw_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+
+
+class Board:
+    """The wiring. Everything that it starts ends with `close`."""
+
+    def __init__(self) -> None:
+        self.tools = Path(os.environ["VPI_DIR"]) / "tools"
+        self.travels = os.environ.get("GPSTIME_BOARD") == "travel"
+        self._far_end = os.open(FAR_END, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self._far_end)
+        self._started: list[subprocess.Popen[str]] = []
+
+    # ---- lines and bytes -----------------------------------------------------------------------------------------------------
+
+    def pull_of(self, line: int) -> str:
+        """The file by which a line is pulled up and down."""
+        return glob.glob(f"/sys/devices/platform/gpio-sim*/gpiochip*/sim_gpio{line}/pull")[0]
+
+    def pulses(self, at: Iterable[int], width_s: float = 0.1, line: int = 18, inverted: bool = False) -> Iterator[Deed]:
+        """Pulses that begin at these times."""
+        pull, (begin, end) = self.pull_of(line), ("pull-down", "pull-up") if inverted else ("pull-up", "pull-down")
+        for t in at:
+            yield t, pull, begin
+            yield t + round(width_s * NS), pull, end
+
+    def says(self, portions: Iterable[tuple[int, bytes]]) -> Iterator[Deed]:
+        """Bytes that arrive at the serial port at these times, each portion at once."""
+        for t, data in portions:
+            yield t, FAR_END, "hex:" + data.hex()
+
+    def at_baud(self, bursts: Iterable[tuple[int, bytes]], baud: int, portion: int = 16) -> Iterator[tuple[int, bytes]]:
+        """Bursts that begin at these times, in portions as a UART's FIFO hands them over at this rate."""
+        for t, data in bursts:
+            for k in range(0, len(data), portion):
+                part = data[k : k + portion]
+                yield t + (k + len(part)) * 10 * NS // baud, part
+
+    def play(self, *streams: Iterable[Deed]) -> subprocess.Popen[str]:
+        """Begin to do all this, each stream being in order; the process that does it (`played` waits for its end)."""
+        with tempfile.TemporaryFile("w+") as deeds:
+            deeds.writelines(f"{at} {path} {text}\n" for at, path, text in heapq.merge(*streams))
+            deeds.seek(0)
+            playing = subprocess.Popen([sys.executable, PLAYER], stdin=deeds, stdout=subprocess.PIPE, text=True)
+        self._started.append(playing)
+        return playing
+
+    def played(self, playing: subprocess.Popen[str]) -> tuple[int, int]:
+        """Wait for its end: how many deeds were done, and how late the latest was, in ns."""
+        said, _ = playing.communicate()
+        word, n, late = said.split()
+        assert (word, playing.returncode) == ("done", 0), said
+        return int(n), int(late)
+
+    # ---- devices ---------------------------------------------------------------------------------------------------------------
+
+    def set(self, module: str, parameter: str, value: object) -> None:
+        Path(PARAMETERS.format(module, parameter)).write_text(f"{value}\n")
+
+    def baud(self, rate: int) -> None:
+        """The rate at which the receiver sends; a reader at another rate hears rubbish. 0: any."""
+        self.set("vpi_tty", "baud", rate)
+
+    def plug_serial(self, there: bool) -> None:
+        self.set("vpi_tty", "plugged", int(there))
+
+    def plug_pps(self, there: bool) -> None:
+        """Take the kernel's pulse device away, or bring it back."""
+        Path("/sys/bus/platform/drivers/pps-gpio", "bind" if there else "unbind").write_text("pps@12")
+
+    def rtc(self, **parameters: object) -> None:
+        """drift_ppb, temp_q (quarter degrees), nak, stopped, baud of the DS3231."""
+        for name, value in parameters.items():
+            self.set("vpi_ds3231", name, int(value) if isinstance(value, bool) else value)
+
+    def hold_rtc(self, held: bool) -> None:
+        """Let the kernel's own driver have the RTC (/dev/rtc0), or take it away again."""
+        device = Path(f"/sys/bus/i2c/devices/i2c-{I2C_BUS}")
+        if held:
+            (device / "new_device").write_text(f"ds3231 {RTC_ADDRESS:#x}\n")
+        else:
+            (device / "delete_device").write_text(f"{RTC_ADDRESS:#x}\n")
+
+    # ---- neighbours ------------------------------------------------------------------------------------------------------------
+
+    def start(self, command: list[str], log: Path) -> subprocess.Popen[str]:
+        """Start a program that ends with the board."""
+        with log.open("w") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, env=self.library_path())
+        self._started.append(process)
+        return process
+
+    def library_path(self) -> dict[str, str]:
+        found = glob.glob(str(self.tools / "usr/lib/*-linux-gnu"))
+        return {**os.environ, "LD_LIBRARY_PATH": ":".join(found)}
+
+    def chronyd(self, configuration: str, log: Path) -> subprocess.Popen[str]:
+        """Start the real chronyd, from Debian's package; it may steer this machine's clock: it is the guest's."""
+        Path("/run/chrony").mkdir(mode=0o750, exist_ok=True)
+        conf = Path("/run/chrony/chrony.conf")
+        conf.write_text(
+            f"{configuration}\ncmdport 0\nbindcmdaddress /run/chrony/chronyd.sock\npidfile /run/chrony/chronyd.pid\nuser root\n"
+        )
+        return self.start([str(self.tools / "usr/sbin/chronyd"), "-d", "-f", str(conf)], log)
+
+    def chronyc(self, *words: str) -> str:
+        done = subprocess.run(
+            [self.tools / "usr/bin/chronyc", "-h", "/run/chrony/chronyd.sock", "-n", *words],
+            capture_output=True, text=True, check=False, env=self.library_path(),
+        )  # fmt: skip
+        return done.stdout + done.stderr
+
+    def gpsd(self, log: Path, *devices: str) -> subprocess.Popen[str]:
+        """Start the real gpsd on these devices, without waiting for clients, on its usual port (the guest's own loopback)."""
+        return self.start([str(self.tools / "usr/sbin/gpsd"), "-N", "-n", "-D", "2", *devices], log)
+
+    def close(self) -> None:
+        for process in self._started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self._started:
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        os.close(self._far_end)

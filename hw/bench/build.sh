@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# build.sh: the virtual Pi's kernel, modules and device tree, and the daemons that are tested beside gpstime; built once per content of this folder.
+#
+#   hw/bench/build.sh            builds if needed; the last line printed is the folder
+#   hw/bench/build.sh --where    prints the folder and says by its exit code whether it is built
+#
+# GPSTIME_BENCH_CACHE  where to build          (default: ~/.cache/gpstime/virtual-pi)
+# DEBIAN_URI           a Debian mirror to use  (default: those of this machine's own apt configuration)
+# KVER                 kernel versions to try, first to last (default: 6.12 6.1)
+# JOBS                 compilers at once       (default: one for each processor)
+#
+# Only the installation of missing packages needs root; everything else is done as whoever calls.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${GPSTIME_BENCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gpstime/virtual-pi}
+wanted=${KVER:-6.12 6.1}
+release=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
+
+# What decides the result: this folder's kernel side, this script, and the machine that it is built for.
+hash=$( (cd "$here" && find kernel build.sh -type f | LC_ALL=C sort | xargs sha256sum; echo "$release $(uname -m) $wanted") | sha256sum | cut -c1-16)
+out=$cache/$hash
+if [ "${1:-}" = --where ]; then
+  echo "$out"
+  [ -e "$out/ready" ]
+  exit
+fi
+begun=$(date +%s)
+say() { echo "virtual Pi: $* [$(($(date +%s) - begun)) s]"; }
+refuse() { echo "virtual Pi: $*" >&2; exit 2; }
+
+[ "$(uname -s) $(uname -m)" = "Linux x86_64" ] || refuse "the user-mode kernel is built on x86_64 Linux only (this is $(uname -s) $(uname -m)); a wired Pi runs the same tests: hw/rig/README.md"
+mkdir -p "$cache"
+exec 9>"$cache/lock"
+flock -n 9 || { say "another build is under way: waiting for it"; flock 9; }
+if [ -e "$out/ready" ]; then
+  say "built before ($(cat "$out/ready"))"
+  echo "$out"
+  exit
+fi
+
+# ---- packages ---------------------------------------------------------------------------------------------------------------
+missing=()
+needs() { command -v "$1" >/dev/null || [ -x "/sbin/$1" ] || [ -x "/usr/sbin/$1" ] || missing+=("$2"); }
+needs gcc gcc; needs make make; needs flex flex; needs bison bison; needs bc bc; needs xz xz-utils; needs patch patch
+needs dtc device-tree-compiler; needs depmod kmod; needs busybox busybox-static; needs dpkg-deb dpkg; needs strip binutils
+[ -e /usr/include/stdio.h ] || missing+=(libc6-dev)
+if [ ${#missing[@]} -gt 0 ]; then
+  install="apt-get install -y --no-install-recommends ${missing[*]}"
+  if [ "$(id -u)" -eq 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo -n); else refuse "these packages are missing; as root: $install"; fi
+  say "installing ${missing[*]}"
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" $install -qq >/dev/null
+fi
+
+# ---- downloads: a private apt state, so that the machine's own lists and sources stay as they are ------------------------------
+work=$out.building
+rm -rf "$work"
+mkdir -p "$work"/{dl,mods,tools} "$work"/apt/{lists/partial,cache/archives/partial}
+: > "$work/apt/status"
+configured() {  # the first archive of this machine's own apt configuration that ends so
+  { awk '$1 == "URIs:" { for (i = 2; i <= NF; i++) print $i }' /etc/apt/sources.list.d/*.sources || true
+    sed -n 's/^deb \(\[[^]]*\] *\)\?\([^ ]*\) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/*.list || true; } 2>/dev/null | grep -E "$1/?\$" | sed 1q || true
+}
+mirror=${DEBIAN_URI:-$(configured /debian)}
+security=$(configured /debian-security)
+[ -n "$mirror" ] || refuse "no Debian mirror in this machine's apt configuration; name one: DEBIAN_URI=http://… hw/bench/build.sh"
+signed='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
+apt() {
+  local verb=$1; shift
+  "apt-$verb" -qq -o Dir::State="$work/apt" -o Dir::State::status="$work/apt/status" -o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" \
+    -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- -o Dir::Etc::preferences=- \
+    -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
+}
+sources() { printf 'deb %s %s %s main\n' "$signed" "$1" "$2" >> "$work/apt/sources.list"; }
+sources "$mirror" "$release"
+say "reading the package lists of $release"
+apt get update
+sources "$mirror" "$release-backports"
+apt get update || { say "no $release-backports on this mirror: going on without"; sed -i '$d' "$work/apt/sources.list"; }
+if [ -n "$security" ]; then
+  sources "$security" "$release-security"
+  apt get update || { say "no $release-security: going on without"; sed -i '$d' "$work/apt/sources.list"; apt get update; }
+fi
+version=
+for v in $wanted; do
+  if apt cache show "linux-source-$v" >/dev/null 2>&1; then version=$v; break; fi
+  say "linux-source-$v is not to be had: trying the next"
+done
+[ -n "$version" ] || refuse "none of the kernel sources $wanted is on this mirror; name one that is: KVER=6.x hw/bench/build.sh"
+say "downloading linux-source-$version (about 150 MB), chrony and gpsd (to be unpacked, not installed)"
+(cd "$work/dl" && apt get download "linux-source-$version" chrony gpsd gpsd-clients gpsd-tools libgps2[0-9] pps-tools 2>/dev/null ||
+  { cd "$work/dl" && for p in "linux-source-$version" chrony gpsd gpsd-clients gpsd-tools libgps28 libgps30t64 pps-tools; do apt get download "$p" 2>/dev/null || true; done; })
+ls "$work"/dl/linux-source-*.deb >/dev/null 2>&1 || refuse "linux-source-$version could not be downloaded"
+for package in "$work"/dl/*.deb; do
+  case $package in */linux-source-*) ;; *) dpkg-deb -x "$package" "$work/tools" ;; esac
+done
+
+# ---- the kernel --------------------------------------------------------------------------------------------------------------
+say "unpacking the kernel"
+src=$work/linux-source-$version
+dpkg-deb --fsys-tarfile "$work"/dl/linux-source-*.deb | tar -xO "./usr/src/linux-source-$version.tar.xz" | xz -dc |
+  tar -x -C "$work" --exclude='*/drivers/gpu/drm/amd/include/*' --exclude='*/tools/testing/*' --exclude='*/arch/arm*/boot/dts/*'
+for p in "$here"/kernel/patches/*.patch; do
+  name=$(basename "$p" .patch)
+  [ -e "$here/kernel/patches/$version/$name.patch" ] && p=$here/kernel/patches/$version/$name.patch
+  say "patch $(basename "$p")"
+  patch -s -p1 -d "$src" < "$p"
+done
+log=$work/build.log
+run() { "$@" >>"$log" 2>&1 || { tail -n 30 "$log" >&2; refuse "this failed: $*"; }; }
+kernel() { run make -s -j"${JOBS:-$(nproc)}" -C "$src" ARCH=um O="$work/obj" "$@"; }
+mkdir -p "$work/obj"
+kernel allnoconfig KCONFIG_ALLCONFIG="$here/kernel/uml.config"
+say "compiling linux-$version (some minutes)"
+kernel linux modules
+cp -r "$here/kernel/modules" "$work/kmod"
+say "compiling the virtual devices"
+kernel M="$work/kmod" modules
+cp "$work"/obj/drivers/pps/clients/pps-ktimer.ko "$work"/kmod/*.ko "$work/mods/"
+strip -s -o "$work/linux" "$work/obj/linux"
+dtc -q -I dts -O dtb -o "$work/vpi.dtb" "$here/kernel/vpi.dts"
+rm -rf "$src" "$work/obj" "$work/kmod" "$work/dl" "$work/apt"
+echo "linux $version, $(date -u +%F)" > "$work/ready"
+rm -rf "$out"
+mv "$work" "$out"
+say "done: $(du -sh --apparent-size "$out/linux" | cut -f1) of kernel"
+echo "$out"

@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+"""Does things to the virtual board at their time. A line for each on standard input: `RAW_NS PATH TEXT` or `RAW_NS PATH hex:BYTES`.
+
+A process of its own, so that nothing that the tests do delays a pulse. Times are on CLOCK_MONOTONIC_RAW, the board's crystal: a
+crystal that is wrong is made by the spacing of what is played (adjtimex does not touch that clock). There is no sleep on the raw
+clock, and MONOTONIC may be slewed by up to a tenth meanwhile: so it sleeps nine tenths of what is left, again and again, and the
+last 50 us whole. It never busy-waits: in time travel a spinning reader of the clock stops the world.
+
+On standard output: `done N LATEST_NS` at the end of the input, where LATEST_NS is how late the latest one was.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+CLOSE_NS = 50_000
+
+
+def raw_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_MONOTONIC_RAW)
+
+
+def wait_until(at: int) -> int:
+    """Sleep until the raw clock shows `at`; how late it is then, in ns."""
+    while (left := at - raw_ns()) > 0:
+        time.sleep((left if left < CLOSE_NS else left * 9 // 10) / 1e9)
+    return -left
+
+
+def main() -> int:
+    files: dict[str, int] = {}
+    n = latest = 0
+    for line in sys.stdin:
+        at, path, text = line.rstrip("\n").split(" ", 2)
+        if path not in files:
+            files[path] = os.open(path, os.O_WRONLY | os.O_NOCTTY)
+        data = bytes.fromhex(text[4:]) if text.startswith("hex:") else text.encode()
+        late = wait_until(int(at))
+        os.write(files[path], data)
+        n, latest = n + 1, max(latest, late)
+    print(f"done {n} {latest}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

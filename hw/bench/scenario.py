@@ -1,0 +1,53 @@
+"""A scenario of the simulated world, played on the virtual board: the same seed, stamped by a kernel that we did not write.
+
+The simulation's raw clock becomes the guest's (shifted, not stretched: the crystal's error is in the spacing of what is played),
+and the guest's system clock is set to what the simulated one would show.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from dataclasses import dataclass, replace
+
+from board import NS, Board, Deed, raw_ns
+
+from gpstime.model import Event, PpsEdge, SerialBytes
+from gpstime.sim.personalities import personality
+from gpstime.sim.scenario import Scenario
+from gpstime.sim.world import SimWorld
+from gpstime.times import UtcTime
+
+AHEAD_NS = 3 * NS
+"""Between setting up and the first event: in real time, the player needs a moment."""
+
+
+@dataclass
+class Played:
+    """What was simulated, what is played, and by how much raw times differ (guest less simulation)."""
+
+    world: SimWorld
+    events: list[Event]
+    shift_ns: int
+    playing: subprocess.Popen[str]
+
+
+def streams(board: Board, scenario: Scenario, events: list[Event], shift_ns: int) -> tuple[list[Deed], list[Deed]]:
+    """The pulses and the bytes of these events, as deeds on the board."""
+    edges = [e.at + shift_ns for e in events if isinstance(e, PpsEdge) and e.edge == "assert"]
+    width_s = personality(scenario.personality).pulse_width_ms / 1000
+    said = ((e.at + shift_ns, e.data) for e in events if isinstance(e, SerialBytes))
+    return list(board.pulses(edges, width_s)), list(board.says(said))
+
+
+def play(board: Board, scenario: Scenario) -> Played:
+    """Simulate it, set the guest's clock, begin to play. The scenario starts at the guest's present time unless it says when."""
+    start = scenario.start or UtcTime.from_unix(time.time_ns() // NS * NS + 60 * NS)
+    world = SimWorld(replace(scenario, start=start))
+    events = list(world.events())
+    pulses, said = streams(board, scenario, events, 0)
+    first = next(e for e in events if isinstance(e, PpsEdge))
+    shift_ns = raw_ns() + AHEAD_NS - events[0].at
+    time.clock_settime_ns(time.CLOCK_REALTIME, first.shown - (first.at + shift_ns - raw_ns()))
+    moved = (((at + shift_ns, path, text) for at, path, text in stream) for stream in (pulses, said))
+    return Played(world, events, shift_ns, board.play(*moved))
