@@ -17,10 +17,11 @@ from gpstime.cli import main
 from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceMissing
-from gpstime.model import Epoch, Note, SerialBytes, Temperature
+from gpstime.model import Epoch, Note, PpsEdge, SerialBytes, Temperature
+from gpstime.sim.machine import FakeMachine
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
-from gpstime.times import RawNs, UtcTime
+from gpstime.times import NS, RawNs, UtcTime
 
 NO_RECORD = '[record]\nfolder = ""\n'
 
@@ -39,6 +40,25 @@ def test_the_pulse_hears_what_the_receiver_said_so_that_it_can_say_why_it_does_n
     door.heard(Epoch(RawNs(1), RawNs(1), UtcTime(20_000, 0), False, "GPRMC", fix=False))
     seen = opened.listened[0].seen()
     assert (seen.bytes, seen.sentences, seen.fix) == (6, 1, False)
+
+
+def test_steps_go_on_being_counted_when_the_pulse_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As gpsd's pulse is after gpsd was restarted: edges before and after a step are never of one era."""
+    machine = FakeMachine()
+    opened = SimpleNamespace(backend="gpsd", inner=None, name="made up", listen=lambda heard: None)
+    monkeypatch.setattr(pulse_door, "open_pulse", lambda *args: opened)
+    door = pulse_door.PulseDoor(parse(NO_RECORD, "test"), machine, LiveTime(machine), None)
+    eras, second = [], machine.at // NS + 1
+    for k in range(12):
+        if k % 6 == 0:
+            door()
+        if k in (2, 8):
+            machine.step(NS)
+        before = machine.read()
+        edge = door.convert(machine.edge((second + k) * NS, seq=k), before, machine.read())
+        eras += [edge.era] if isinstance(edge, PpsEdge) else []
+    assert eras[-1] == 2
+    assert eras == sorted(eras)
 
 
 def test_the_listener_is_among_the_sinks_where_there_is_a_receiver() -> None:
