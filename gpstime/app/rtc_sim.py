@@ -71,10 +71,10 @@ class SimBench:
     """Fits `rtc_bench.Bench`. `fake` is the chip itself, for tests, which may also break it before they use it."""
 
     def __init__(self, args: argparse.Namespace) -> None:
-        self.name = chip_named(args.chip or "ds3231")
+        self.name = chip_named(args.chip or args.rtc or "ds3231")
         self._file = None if args.state is None else Path(args.state) / f"sim-{self.name}.json"
         kept = self._kept()
-        scenario = scenario_from(args)
+        scenario = scenario_from(argparse.Namespace(**vars(args) | {"duration_s": LONGEST_S}))
         board_ppm = kept.board_ppm if kept and args.ppm is None else static_ppm(scenario.oscillator, scenario.seed)
         self._ppm = args.rtc_ppm if args.rtc_ppm is not None else kept.chip_ppm if kept else CHIP_PPM
         self._runs, self._board_ppm = (kept.runs if kept else 0), board_ppm
@@ -88,7 +88,6 @@ class SimBench:
             scenario,
             start=self._start,
             rtc=None,
-            duration_s=LONGEST_S,
             seed=scenario.seed + self._runs,
             oscillator=replace(scenario.oscillator, ppm=board_ppm),
         )
