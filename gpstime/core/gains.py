@@ -23,6 +23,8 @@ PRIOR = 2.0
 """Standard deviation of ln q and ln w about the start: a factor of 7 either way costs half a unit of log likelihood."""
 MEMORY = 20_000
 """Pulses after which what was learned of the levels has faded to 1/e."""
+SHORTEST, SHARE = 1_000.0, 0.5
+"""Early on it fades sooner: after half of the pulses so far, since the first hour of a board is its warm-up."""
 MOST = 0.05
 """The most that one miss may move a level, in ln: 5 %."""
 Q_RANGE, W_RANGE = (-5.0, 8.0), (-3.0, 10.0)
@@ -58,6 +60,7 @@ class Levels:
     def __init__(self, fixed: bool = False) -> None:
         self._fixed = fixed
         self._ln_q, self._ln_w = LN_Q0, LN_W0
+        self._misses = 0
         self._iqq = self._iqw = self._iww = 0.0
         self.q = self.w = self.alpha = self.beta = 0.0
         self._aq = self._bq = self._aw = self._bw = 0.0
@@ -104,14 +107,16 @@ class Levels:
         """One miss `e` of this variance, with its derivatives (from `miss`)."""
         if self._fixed:
             return
-        fade, prior = 1.0 - 1.0 / MEMORY, 1.0 / PRIOR**2
+        self._misses += 1
+        memory = min(max(SHORTEST, SHARE * self._misses), MEMORY)
+        fade, prior = 1.0 - 1.0 / memory, 1.0 / PRIOR**2
         self._iqq = iqq = fade * self._iqq + eq * eq / variance
         self._iqw = iqw = fade * self._iqw + eq * ew / variance
         self._iww = iww = fade * self._iww + ew * ew / variance
         iqq, iww = iqq + prior, iww + prior
         # what fades is made up for by the prior, so that a level nobody sees goes back to the start
-        gq = -eq * e / variance + prior / MEMORY * (LN_Q0 - self._ln_q)
-        gw = -ew * e / variance + prior / MEMORY * (LN_W0 - self._ln_w)
+        gq = -eq * e / variance + prior / memory * (LN_Q0 - self._ln_q)
+        gw = -ew * e / variance + prior / memory * (LN_W0 - self._ln_w)
         det = iqq * iww - iqw * iqw
         dq, dw = (iww * gq - iqw * gw) / det, (iqq * gw - iqw * gq) / det
         self._ln_q = _within(self._ln_q + _within(dq, -MOST, MOST), *Q_RANGE)

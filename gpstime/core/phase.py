@@ -17,8 +17,9 @@ from collections import deque
 
 from gpstime.core.gains import Levels
 from gpstime.core.jumps import SURE, Jumps
+from gpstime.core.misses import SIDE, Misses
 from gpstime.core.shape import Shape
-from gpstime.core.two_state import LEAST_NS, LINES, SCATTERED, TwoState
+from gpstime.core.two_state import LINES, SCATTERED, TwoState
 
 LEARNED = 200
 """Misses that the levels learn from before a jump is believed: until then a walk looks like one."""
@@ -28,6 +29,8 @@ CALM, CALM_JUMP = 30, 60
 """Seconds without learning after an interruption, and after a jump."""
 GATE, FAR, RETURNS = 5.0, 6.0, 6
 """Beyond GATE sigma an interrupted filter believes no pulse; RETURNS in a row beyond FAR sigma, and the filter is wrong."""
+NEWS = 3.0
+"""One pulse that many sigma off is an odd pulse; two in a row on the same side are news, and believed that far."""
 DOUBTFUL = 2.0
 """Variance of a miss, against the steady state's, beyond which the filter's own doubt is most of it."""
 TREND_S = 2_000.0
@@ -35,12 +38,8 @@ TREND_S = 2_000.0
 SEEN, SEEN_LONG = 4.0, 9.0
 """The trend squared, in units of its variance, from which it is used from pulse to pulse, and for a holdover."""
 NOISE_MEMORY = 2_000
-QUICK = 64.0
-LOUDER, QUIETER = 3.5, 0.25
-"""Mean square of the misses' changes over QUICK pulses, against the scale, at which the noise is another than it was. Changes, not
-misses: a filter that lags behind a jump misses all alike."""
-SIDE, ONE_SIDED = 32.0, 0.8
-"""Nearly all misses of the last half minute on one side: the filter has lost the phase, or the shape would not let it follow."""
+LEAST_SHARE = 0.25
+"""The pulse's noise is taken for at least this share of the white FM of a second: below, each pulse is believed anyway."""
 PROTECTIONS = frozenset({"gate", "shape", "adaptation", "growth"})
 
 
@@ -68,8 +67,7 @@ class Phase(TwoState):
         self._calm = 0
         self._waiting: deque[tuple[float, float, float, float, float, float]] = deque()
         self._far: list[tuple[int, float]] = []
-        self._quick = 1.0
-        self._side = self._before = 0.0
+        self._misses = Misses()
 
     # ---- out -----------------------------------------------------------------------------------------------------------------
 
@@ -158,10 +156,12 @@ class Phase(TwoState):
     def _follow(self, dt: float, miss: float, s: float) -> None:
         """The steady state: judge the miss by the shape, look for jumps, and let it wait to be learned from."""
         e, slope = self.shape.judge(miss, max(1.0, math.sqrt(s / self._usual))) if self._gated else (miss, 1.0)
+        limit = math.copysign(NEWS * math.sqrt(self._usual), miss)
+        if self._gated and miss / limit > 1.0 < self._misses.before / limit:
+            e = limit
         k0, k1 = self.update(e, s)
         eq, ew = self.levels.miss(dt, k0, k1, e)
-        self._watch_scale(miss)
-        self._watch_side(miss)
+        self._watch(miss)
         if self._calm > 0:
             self._calm -= 1
         if dt <= 3.0 and self._adapts and self._learned > LEARNED and self._has_jumped(e):
@@ -220,37 +220,35 @@ class Phase(TwoState):
 
     def _retune(self) -> None:
         """A miss is the pulse's noise and the filter's doubt: split it, and set everything that follows from the split."""
-        self.noise2 = max(LEAST_NS**2, self._variance * (1.0 - self.levels.alpha))
+        least = max(self.least_ns, LEAST_SHARE * self.levels.w)
+        self.noise2 = max(least * least, self._variance * (1.0 - self.levels.alpha))
         self.levels.settle(math.sqrt(self.noise2))
         self._usual = self.noise2 / (1.0 - self.levels.alpha)
         self.jumps.tune(self.levels.alpha, self.levels.beta, self._usual)
 
-    def _watch_scale(self, miss: float) -> None:
-        """Louder or quieter than the scale says, and for a while: the pulse is stamped otherwise now (a load came or went)."""
-        change, self._before = miss - self._before, miss
-        self._quick += (min(0.5 * change * change / self.shape.sigma2, 9.0) - self._quick) / QUICK
-        if QUIETER < self._quick < LOUDER or not self._adapts:
+    def _watch(self, miss: float) -> None:
+        """Louder or quieter for a while: the pulse is stamped otherwise now (a load came or went). On one side only: the filter
+        has lost the phase, or the shape would not let it follow: open it, so that it follows plainly for some seconds."""
+        misses = self._misses
+        misses.add(miss, self.shape.sigma2, 1.25 * self.least_ns)
+        if not (self._adapts and self._gated):
             return
-        self._rescale(2.0 if self._quick > 1.0 else 0.5)
+        if factor := misses.factor:
+            self._rescale(factor)
+        elif misses.one_sided:
+            self.pxx += 2.0 * self._usual
+            self.pyy += self._usual / SIDE**2
+            self.moves += 1
+            if self._learned < NOISE_MEMORY:  # early on it is rather the levels that are too low than a jump unseen
+                self.levels.quicken()
+                self._retune()
+            self._misses.calm()
+            self._interrupted(CALM)
 
     def _rescale(self, factor: float) -> None:
-        self._quick = 1.0
+        self._misses.calm()
         self.shape.rescale(factor)
         self._variance *= factor * factor
         self._learned = min(self._learned, 60)
         self._waiting.clear()
         self._retune()
-
-    def _watch_side(self, miss: float) -> None:
-        """Misses on one side only: open the filter, so that it follows plainly for some seconds."""
-        self._side += (math.copysign(1.0, miss) - self._side) / SIDE
-        if abs(self._side) < ONE_SIDED or not (self._gated and self._adapts):
-            return
-        self._side = 0.0
-        self.pxx += 2.0 * self._usual
-        self.pyy += self._usual / SIDE**2
-        self.moves += 1
-        if self._learned < NOISE_MEMORY:  # early on it is rather the levels that are too low than a jump unseen
-            self.levels.quicken()
-            self._retune()
-        self._interrupted(CALM)

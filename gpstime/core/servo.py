@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import math
 
+from gpstime.core.counter import Counter
 from gpstime.core.phase import Phase
 from gpstime.core.policy import Policy
 from gpstime.core.train import Pulse
+from gpstime.core.two_state import LEAST_NS
 from gpstime.model import Adjustment, Slew, Step
 from gpstime.times import NS, RawNs
 
@@ -30,6 +32,8 @@ OVERDUE_NS = 1_100_000_000
 """So long after a pulse the phase that it asked for has been carried, and only the frequency stays."""
 DRIFT_CHANGE_PPB = 5.0
 """The bare drift is told anew when it has moved so far; in a holdover, at a tenth of that."""
+COARSE = 0.4
+"""Of a coarse counter's step: its saw-tooth is not white, and more than 1/sqrt(12) of the step covers that (as in `drift`)."""
 NOTHING: tuple[Adjustment, ...] = ()
 
 
@@ -47,6 +51,7 @@ class Servo:
         self.steps = 0
         self._without = without
         self._anchor: Pulse | None = None
+        self._counter = Counter()
         self._at = RawNs(0)
         self._measured: int | None = None
         self._z = 0.0
@@ -69,10 +74,14 @@ class Servo:
             offset_ns = (pulse.edge.shown + NS // 2) % NS - NS // 2
         anchor = self._anchor
         if anchor is None or pulse.run != anchor.run:
-            self._anchor, self._z = pulse, 0.0
+            self._anchor, self._z, self._counter = pulse, 0.0, Counter()
             self.phase.renew(pulse.n, 0.0, abs(pulse.at - self._at) / NS)
         else:
-            self._z = float(pulse.at - anchor.at - (pulse.n - anchor.n) * NS)
+            z = pulse.at - anchor.at - (pulse.n - anchor.n) * NS
+            self._counter.add(pulse.n, z, pulse.at)
+            if step := self._counter.step_ns:
+                self.phase.least_ns = max(LEAST_NS, COARSE * step)
+            self._z = float(z)
             self.phase.add(pulse.n, self._z)
         self._at, self._measured = pulse.at, offset_ns
 

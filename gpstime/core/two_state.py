@@ -21,12 +21,16 @@ SCATTERED = 4.0
 
 
 class TwoState:
-    """`x`, `y` and their covariances `pxx`, `pxy`, `pyy` at the last pulse; `noise2`: square of a pulse's noise (ns^2)."""
+    """`x`, `y` and their covariances `pxx`, `pxy`, `pyy` at the last pulse; `noise2`: square of a pulse's noise (ns^2).
+
+    `least_ns`: the least noise to believe in, more than LEAST_NS where the counter behind the stamps is coarse.
+    """
 
     def __init__(self) -> None:
         self.x = self.y = 0.0
         self.pxx = self.pxy = self.pyy = 0.0
         self.noise2 = 0.0
+        self.least_ns = LEAST_NS
         self.pulses = 0
         self.last = 0
         self._first: list[tuple[int, float]] = []
@@ -57,7 +61,7 @@ class TwoState:
         first.append((n, z))
         self.last, self.pulses = n, len(first)
         if self.pulses in LINES:
-            self._lay(through([float(k - n) for k, _ in first], [v for _, v in first], LEAST_NS))
+            self._lay(through([float(k - n) for k, _ in first], [v for _, v in first], self.least_ns))
             return True
         if self.pulses > LINES[0]:
             self.predict(dt, 0.0, q2, w2)
@@ -71,7 +75,7 @@ class TwoState:
         # what least squares knows after so many pulses of equal weight; half as much again for a line of medians
         r2, span = 1.5 * spread * spread, self.last - self._first[0][0] + 1.0
         self.pxx, self.pxy, self.pyy = 4.0 * r2 / span, 6.0 * r2 / span**2, 12.0 * r2 / span**3
-        self.noise2 = spread * spread if few else max(LEAST_NS, line.noise) ** 2
+        self.noise2 = spread * spread if few else max(self.least_ns, line.noise) ** 2
 
     def begin_again(self) -> None:
         """What was known is of another clock."""
@@ -88,6 +92,9 @@ class TwoState:
             return line.spread / noise
         doubt = 3.5 * line.spread / (n - points[0][0])
         self.x, self.pxx, self.pxy = line.x, 4.0 * line.spread**2, 0.0
-        if abs(line.y - self.y) > 4.0 * math.hypot(doubt, math.sqrt(self.pyy)):
+        rise = line.y - self.y
+        if abs(rise) > 4.0 * math.hypot(doubt, math.sqrt(self.pyy)):
             self.y, self.pyy, self.pxy = line.y, doubt**2, doubt * line.spread
+        else:
+            self.pyy += rise * rise
         return line.spread / noise

@@ -1,0 +1,43 @@
+"""Two alarms on a filter's misses of the last half minute: their size is not what it was, or they are all on one side."""
+
+from __future__ import annotations
+
+import math
+
+QUICK = 64.0
+LOUDER, QUIETER = 3.5, 0.25
+"""Mean square of the misses' changes over QUICK pulses, against the scale, at which the noise is another than it was. Changes, not
+misses: a filter that lags behind a jump misses all alike."""
+SIDE, ONE_SIDED = 32.0, 0.8
+"""Of the last SIDE misses nine in ten on one side."""
+
+
+class Misses:
+    """Tell it every miss with `add`. `before` is the last one."""
+
+    def __init__(self) -> None:
+        self.before = 0.0
+        self._quick = 1.0
+        self._side = 0.0
+
+    def add(self, miss: float, sigma2: float, least: float) -> None:
+        """A miss (ns), the square of the scale that misses should have, and the least that is no rounding."""
+        change, self.before = miss - self.before, miss
+        self._quick += (min(0.5 * change * change / sigma2, 9.0) - self._quick) / QUICK
+        side = math.copysign(1.0, miss) if abs(miss) > least else 0.0
+        self._side += (side - self._side) / SIDE
+
+    @property
+    def factor(self) -> float | None:
+        """How much louder the noise is than its scale, roughly; None if it is about what it should be."""
+        if QUIETER < self._quick < LOUDER:
+            return None
+        return 2.0 if self._quick > 1.0 else 0.5
+
+    @property
+    def one_sided(self) -> bool:
+        return abs(self._side) > ONE_SIDED
+
+    def calm(self) -> None:
+        """Something was done about it: begin anew."""
+        self._quick, self._side = 1.0, 0.0
