@@ -60,6 +60,9 @@ test-board: $(VENV)/.stamp-board virtual-pi  ## The drivers on the virtual Pi's 
 	@echo "test-board: in time travel"
 	@PYTHONPATH=$(VENV)/board hw/bench/boot.py --travel --timeout 900 -- $(BOARD_PYTEST) $(BOARD_TESTS)
 
+days: $(VENV)/.stamp-coverage  ## How often the interval of an RTC's daily mean holds, 2000 days of each kind (long; shows progress)
+	$(BIN)/python tests/intervals/rtc_days.py
+
 clean:  ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -37,6 +37,8 @@ OFF = 5.0
 """Sigmas of the scatter about the line."""
 SHARE = 0.1
 """The least scatter to believe in, as a share of what is certain of an edge."""
+KNOWN = 0.9
+"""The same, as a share of the noise found so far."""
 LEAST_NS = 300.0
 PULSE_SLACK_NS, SEPARATE_NS, SHARP_NS = 300_000, 800_000, 50_000
 """How far a trim's pulse may be from what the datasheet says; how large it must be to be told apart from polling's noise;
@@ -71,6 +73,7 @@ class Chain:
         """All pulses of the trim so far: taken off the phases as they come."""
         self._window: deque[tuple[float, float, Point]] = deque(maxlen=WINDOW)
         self._suspects: list[tuple[Point, float]] = []
+        self._sigma = 0.0
         self._spec: TrimSpec | None = None
         self._trim = 0
 
@@ -144,10 +147,16 @@ class Chain:
             slope, doubt = (x1 - x0) / (t1 - t0), (ROOM_NS / 4 + sure) / (t1 - t0)
             return x - x1 - slope * ahead, ROOM_NS + sure + (doubt + WANDER * NS) * ahead
         ts = [ti - t for ti, _, _ in line]
-        fit = through(ts, [xi for _, xi, _ in line], max(LEAST_NS, SHARE * point.err_ns))
+        fit = through(ts, [xi for _, xi, _ in line], max(LEAST_NS, SHARE * point.err_ns, KNOWN * self._scatter()))
         middle = sum(ts) / len(ts)
         blur = math.sqrt(1.0 + 1.6 / len(ts) + 1.6 * middle**2 / sum((ti - middle) ** 2 for ti in ts))
-        return x - fit.x, OFF * fit.spread * blur + 0.25 * sure + WANDER * NS * ahead
+        few = 1.0 if self._sigma else 1.0 + 8.0 / len(line)
+        return x - fit.x, OFF * few * fit.spread * blur + 0.25 * sure + WANDER * NS * ahead
+
+    def _scatter(self) -> float:
+        """The noise of an edge as the estimator has found it, in this stretch or the one before: a few edges may agree by luck."""
+        self._sigma = self.stretch.estimator.sigma_ns or self._sigma
+        return self._sigma
 
     def _unit(self) -> float:
         """What one pulse of the trim adds to the phase (ns), with its sign."""
@@ -185,7 +194,8 @@ class Chain:
     def _shifted(self) -> Broken | None:
         """What the last edges show together."""
         ts, xs = [t for t, _, _ in self._window], [x for _, x, _ in self._window]
-        errs = [max(LEAST_NS, SHARE * point.err_ns) for _, _, point in self._window]
+        known = KNOWN * self._scatter()
+        errs = [max(LEAST_NS, SHARE * point.err_ns, known) for _, _, point in self._window]
         found = shift(ts, xs, errs, len(self.stretch.waiting))
         if found is None:
             return None

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 FEWEST, SIDE = 10, 4
 """Edges needed in all, and on each side."""
-SURE = 42.0
-"""The gain in chi squared that is no chance, also after looking at a day's edges at every place: 6.5 sigma."""
+SURE, FEW = 42.0, 12.0
+"""The gain in chi squared that is no chance, also after looking at a day's edges at every place: 6.5 sigma; more where the noise is
+known from a few edges only (FEW is what Student's t adds, times the number)."""
 CURVED = 20.0
 """The gain over the parabola."""
 BEND_PPB = 400.0
@@ -48,7 +49,7 @@ def shift(t: Sequence[float], x: Sequence[float], err: Sequence[float], newest: 
     jump, bend = _best(u, w, (left, ones, line), max(SIDE, n - newest))
     best = max(jump[0], bend[0])
     noise2 = max(1.0, (chi2 - best) / (n - 4))
-    if best < SURE * noise2:
+    if best < SURE * (1.0 + FEW / (n - 4)) * noise2:
         return None
     curve = _free([ones, line], [ui * ui * wi for ui, wi in zip(u, w, strict=True)])
     if best - _dot(curve, left) ** 2 / _dot(curve, curve) < CURVED * noise2:
