@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 RUN_FOR ?= 1h
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check bench sweep kills fuzz coverage virtual-pi test-board clean
+.PHONY: list run test check bench sweep kills fuzz coverage days virtual-pi test-board clean
 
 list:  ## This list
 	@echo "gpstime: how wrong is this clock? What make can do:"
