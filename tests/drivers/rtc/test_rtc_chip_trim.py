@@ -7,7 +7,7 @@ from wired_rtc import WiredRtc
 
 from gpstime.errors import RtcRefused
 from gpstime.sim.chips import CHIPS
-from gpstime.times import UtcTime
+from gpstime.times import NS, UtcTime
 
 NAMES = list(CHIPS)
 SECOND = UtcTime.civil(2028, 2, 29, 23, 59, 58)
@@ -94,3 +94,93 @@ def test_one_hertz(name: str) -> None:
     wired.rtc.square_wave(False)
     assert wired.rtc.status().square_wave != "1 Hz"
     assert not wired.chip._hertz()
+
+
+# ---- what else stands in the registers ------------------------------------------------------------------------------------------
+
+
+def test_the_eeprom_has_each_value_and_is_left_as_it_was() -> None:
+    """The command register must be 0 before each command; the automatic refresh is on again afterwards."""
+    wired = WiredRtc("rv3028")
+    for value in (5, -7, 100, 0):
+        wired.rtc.write_trim(value)
+        held = wired.chip.eeprom[0x36] << 1 | wired.chip.eeprom[0x37] >> 7  # type: ignore[attr-defined]
+        assert held == value & 0x1FF
+        assert not wired.chip.file[0x0F] & 0x08
+    wired.chip.poke(0x0F, 0x08)
+    wired.rtc.write_trim(3)
+    assert wired.chip.file[0x0F] & 0x08, "somebody else's choice"
+
+
+def test_an_eeprom_that_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its copy in RAM has the value, and would have lost it at midnight: what counts was fetched from the EEPROM."""
+    wired = WiredRtc("rv3028")
+    command = wired.chip._command  # type: ignore[attr-defined]
+    monkeypatch.setattr(wired.chip, "_command", lambda asked: None if asked == 0x11 else command(asked))
+    with pytest.raises(RtcRefused, match="did not take 9 in its trim register: it holds 0"):
+        wired.rtc.write_trim(9)
+    assert not wired.chip.file[0x0F] & 0x08
+
+
+def test_an_eeprom_that_stays_busy() -> None:
+    wired = WiredRtc("rv3028")
+    get = wired.chip._get
+    wired.chip._get = lambda register: get(register) | (0x80 if register == 0x0E else 0)  # type: ignore[method-assign]
+    with pytest.raises(RtcRefused, match="its EEPROM is busy; nothing was written"):
+        wired.rtc.write_trim(9)
+    assert not wired.chip.file[0x0F] & 0x08
+    assert wired.chip.file[0x36] == 0
+
+
+def test_a_set_clears_one_flag_of_a_ds3231_and_lets_it_run_without_mains() -> None:
+    wired = WiredRtc("ds3231", start=None)
+    wired.sleep(1)
+    wired.chip.poke(0x0F, 0x80 | 0x08 | 0x03)
+    wired.chip.poke(0x0E, 0x80 | 0x1C)
+    assert wired.rtc.status().oscillator_enabled is False
+    assert any("EOSC is set" in note for note in wired.rtc.status().notes)
+    wired.rtc.write_time(SECOND)
+    assert wired.chip.file[0x0F] == 0x0B, "the 32 kHz output and two alarms that went off"
+    assert wired.chip.file[0x0E] == 0x1C
+    assert wired.rtc.status().oscillator_enabled
+
+
+def test_power_failures_of_an_mcp7940n_are_logged_anew_after_a_set() -> None:
+    wired = WiredRtc("mcp7940n")
+    wired.cut()
+    assert wired.rtc.read().trusted, "it went on from its battery"
+    assert any("PWRFAIL" in note for note in wired.rtc.status().notes)
+    wired.rtc.write_time(SECOND)
+    assert not any("PWRFAIL" in note for note in wired.rtc.status().notes)
+    assert wired.rtc.status().backup == "on"
+
+
+def test_coarse_trim_goes_off() -> None:
+    wired = WiredRtc("mcp7940n")
+    wired.chip.poke(0x07, 0x84)
+    assert any("CRSTRIM" in note for note in wired.rtc.status().notes)
+    wired.rtc.write_trim(2)
+    assert wired.truth.mean_ppm == pytest.approx(2.035, abs=0.001)
+
+
+def test_a_compensation_that_stood_still() -> None:
+    """V1F of an RV-8803: the time goes on, what it gained meanwhile is not known."""
+    wired = WiredRtc("rv8803")
+    wired.chip.poke(0x0E, 0x01)
+    assert wired.rtc.read().trusted
+    assert any("V1F" in note for note in wired.rtc.status().notes)
+    wired.rtc.write_time(SECOND)
+    assert wired.rtc.status().notes == ()
+
+
+def test_an_rv8803_that_a_dip_has_stopped() -> None:
+    """RESET is set by itself: it stands, and says so until it is set."""
+    wired = WiredRtc("rv8803")
+    wired.chip.brown_out(wired.time.true_now)  # type: ignore[attr-defined]
+    wired.sleep(5)
+    assert not wired.rtc.read().trusted
+    assert wired.rtc.doubt == "it is held (RESET)"
+    wired.rtc.write_time(SECOND)
+    wired.sleep(2)
+    assert 0 <= wired.rtc.read().shown.unix - SECOND.unix - 2 * NS < NS // 10
+    assert wired.rtc.read().trusted
