@@ -184,7 +184,11 @@ class Wire:
         bus = self.bus_name.rpartition("-")[2]
         device = f"{bus}-{self.address:04x}" if bus.isdigit() else f"BUS-{self.address:04x}"
         who = f"the kernel's driver {driver}" if driver else "a driver of the kernel"
-        through = f"Read it through the kernel: gpstime.open_kernel_rtc('{node}')" if node else "There is no /dev/rtc of it"
+        through = (
+            f"Read it through the kernel (chip = \"kernel\" under [rtc], gpstime.open_kernel_rtc('{node}'))"
+            if node
+            else "There is no /dev/rtc of it"
+        )
         place = f"/sys/bus/i2c/drivers/{driver or 'DRIVER'}"
         where = f" as {node}" if node else ""
         return (

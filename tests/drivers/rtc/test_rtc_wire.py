@@ -132,7 +132,8 @@ def test_an_address_that_the_kernel_holds(tmp_path: Path, monkeypatch: pytest.Mo
         getattr(rtc, verb)(*arguments)
     assert str(told.value) == (
         "ds3231 at 0x68 on /dev/i2c-1: busy, the kernel's driver rtc-ds1307 holds the address as /dev/rtc0, and gpstime does not "
-        "force its way past it. Read it through the kernel: gpstime.open_kernel_rtc('/dev/rtc0'); or take the driver off: remove "
+        'force its way past it. Read it through the kernel (chip = "kernel" under [rtc], '
+        "gpstime.open_kernel_rtc('/dev/rtc0')); or take the driver off: remove "
         "dtoverlay=i2c-rtc,... from config.txt and restart, or for a moment echo 1-0068 | sudo tee "
         "/sys/bus/i2c/drivers/rtc-ds1307/unbind, and afterwards the same into /sys/bus/i2c/drivers/rtc-ds1307/bind."
     )
