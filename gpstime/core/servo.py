@@ -23,7 +23,7 @@ from gpstime.model import Adjustment, Slew, Step
 from gpstime.times import NS, RawNs
 
 SHARE = 0.4
-"""Of the offset, each second, where the pulse is much noisier than the crystal; all of it where the crystal is."""
+"""Of the offset, each second, where a pulse says little against what is known already; all of it where the pulse says all."""
 PLAIN = 3.0
 """Sigmas of the phase beyond which an offset is no doubt but an error."""
 LASTING_S = 1.5
@@ -107,7 +107,7 @@ class Servo:
             self._bare = bare
             out.append(Slew(bare, math.inf))
         plain = phase.jumping or abs(offset) > PLAIN * self.sigma_ns
-        share = 1.0 if plain else SHARE + (1.0 - SHARE) * phase.levels.alpha
+        share = 1.0 if plain else SHARE + (1.0 - SHARE) * phase.gain
         out.append(Slew(self._within(bare - share * offset), LASTING_S))
         self._carrying = True
         return tuple(out)

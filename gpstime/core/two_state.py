@@ -21,7 +21,8 @@ SCATTERED = 4.0
 
 
 class TwoState:
-    """`x`, `y` and their covariances `pxx`, `pxy`, `pyy` at the last pulse; `noise2`: square of a pulse's noise (ns^2).
+    """`x`, `y` and their covariances `pxx`, `pxy`, `pyy` at the last pulse; `noise2`: square of a pulse's noise (ns^2); `gain`: how
+    much of the last pulse's miss went into the phase.
 
     `least_ns`: the least noise to believe in, more than LEAST_NS where the counter behind the stamps is coarse.
     """
@@ -30,6 +31,7 @@ class TwoState:
         self.x = self.y = 0.0
         self.pxx = self.pxy = self.pyy = 0.0
         self.noise2 = 0.0
+        self.gain = 1.0
         self.least_ns = LEAST_NS
         self.pulses = 0
         self.last = 0
@@ -45,7 +47,8 @@ class TwoState:
 
     def update(self, e: float, s: float) -> tuple[float, float]:
         """Use a miss `e` of variance `s`; the gains."""
-        k0, k1 = self.pxx / s, self.pxy / s
+        self.gain = k0 = self.pxx / s
+        k1 = self.pxy / s
         self.x += k0 * e
         self.y += k1 * e
         self.pyy -= k1 * self.pxy
