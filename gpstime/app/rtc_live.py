@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from gpstime.app.config import load as load_config
 from gpstime.app.interrupt import Interruptible
 from gpstime.app.rtc_bench import Followed
-from gpstime.app.rtc_second import TrueSecond, verified_second
+from gpstime.app.rtc_second import TrueSecond, second_of_service, verified_second
 from gpstime.app.rtc_source import RtcSource
 from gpstime.app.rtc_starts import Beside
 from gpstime.app.run import run
-from gpstime.app.settings import Record
+from gpstime.app.settings import Record, Rtc
+from gpstime.app.status import ask_status
 from gpstime.app.worlds import Machine, this_machine
 from gpstime.core.engine import Engine
 from gpstime.drivers.leap_files import load as load_leap
 from gpstime.drivers.rtc import RtcChip, open_kernel_rtc, open_rtc
 from gpstime.drivers.rtc.identify import identify
-from gpstime.errors import RtcHeld, RtcUnavailable, UsageError
+from gpstime.errors import DeviceMissing, RtcHeld, RtcUnavailable, UsageError
 from gpstime.model import Adjustment, Applied, Event
 from gpstime.ports import Source, Timebase, World
 from gpstime.store.rtc_history import History
@@ -30,7 +34,7 @@ ADDRESSES = (0x68, 0x51, 0x52, 0x32, 0x6F)
 
 
 class LiveBench:
-    """Fits `rtc_bench.Bench`. `open_chip`, `time`, `machine` and `set_real` stand in for this machine's (tests)."""
+    """Fits `rtc_bench.Bench`. `open_chip`, `time`, `machine`, `set_real` and `ask` stand in for this machine's (tests)."""
 
     about = ""
 
@@ -42,6 +46,7 @@ class LiveBench:
         time: Timebase | None = None,
         machine: Callable[[], Machine] = this_machine,
         set_real: Callable[[UnixNs, RawNs], None] | None = None,
+        ask: Callable[[str], dict[str, object]] | None = None,
     ) -> None:
         from gpstime.drivers.timebase import MachineTime
 
@@ -49,12 +54,13 @@ class LiveBench:
         # every look at the pulses is a run of its own, whose time stops with it; the chip's own time goes on
         self._machine, self._clocks = machine, machine().clocks
         self.time = MachineTime() if time is None else time
-        self._open = chip_opener(args) if open_chip is None else open_chip
+        wanted = wanted_chip(args, self._config.rtc)
+        self._open = chip_opener(wanted) if open_chip is None else open_chip
         self.chip = self._open()
         folder = args.state or self._config.record.folder or Record().folder
-        where = f"{args.bus}-{self.chip.address:02x}" if self.chip.address else "kernel"
+        where = f"{wanted.bus}-{self.chip.address:02x}" if self.chip.address else "kernel"
         self.history = History(folder, f"{self.chip.name}-{where}")
-        self._set_real = set_real
+        self._set_real, self._ask = set_real, ask
 
     def _world(self, more: list[Source]) -> tuple[World, UtcTime | None]:
         """The pulses and sentences of the configuration, open; DeviceError if there is no pulse, and why."""
@@ -62,7 +68,7 @@ class LiveBench:
         from gpstime.app.sources import PpsSource
 
         m = self._machine()
-        config = replace(self._config, record=Record(folder=""))
+        config = replace(self._config, record=Record(folder=""), rtc=Rtc())
         fitted = fit(config, m.time, clocks=m.clocks, doors=m.doors, steering=m.steering)
         for source in fitted.sources:
             if isinstance(source, PpsSource):
@@ -70,6 +76,13 @@ class LiveBench:
         return m.world([*fitted.sources, *more], fitted.head), fitted.not_before
 
     def second(self) -> TrueSecond:
+        """From the service where it runs, as it holds the receiver; else from a look at the devices."""
+        socket, ask = self._config.service.socket, self._ask
+        if ask is None and socket and Path(socket).exists():
+            ask = ask_status
+        if ask is not None:
+            with contextlib.suppress(DeviceMissing):  # what a service that was killed leaves behind
+                return second_of_service(lambda: ask(socket), self.time)
         world, not_before = self._world([])
         with Interruptible() as interrupt:
             return verified_second(_Interrupted(world, interrupt), load_leap(), not_before=not_before)
@@ -138,36 +151,48 @@ class _Limited(_Interrupted):
                 return
 
 
-def chip_opener(args: argparse.Namespace) -> Callable[[], RtcChip]:
-    """How to open the chip that the options name, or that answers on the bus; where the kernel's driver has it, through that.
+def wanted_chip(args: argparse.Namespace, rtc: Rtc) -> Rtc:
+    """The chip that the options name, else the one of the configuration; `chip` is none where neither does."""
+    return replace(
+        rtc,
+        chip=args.chip or rtc.chip,
+        bus=rtc.bus if args.bus is None else args.bus,
+        address=rtc.address if args.address is None else args.address,
+    )
+
+
+def chip_opener(wanted: Rtc) -> Callable[[], RtcChip]:
+    """How to open it, or the one that answers on the bus where none is named; through the kernel where its driver has the address.
 
     UsageError where it can't be told without doubt which chip it is.
     """
-    if args.chip:
-        named = open_rtc(args.chip, args.bus, args.address)
+    address = None if isinstance(wanted.address, str) else wanted.address
+    if wanted.chip == "kernel":
+        return lambda: open_kernel_rtc(wanted.node)
+    if wanted.chip != "none":
+        named = open_rtc(wanted.chip, wanted.bus, address)
         try:
             named.read()
         except RtcHeld as e:
             return _through_kernel(e)
         finally:
             named.close()
-        return lambda: open_rtc(args.chip, args.bus, args.address)
+        return lambda: open_rtc(wanted.chip, wanted.bus, address)
     doubts = []
-    for address in ADDRESSES if args.address is None else (args.address,):
+    for at in ADDRESSES if address is None else (address,):
         try:
-            found = identify(args.bus, address)
+            found = identify(wanted.bus, at)
         except RtcHeld as e:
             return _through_kernel(e)
         except RtcUnavailable:
             continue
-        name, at = found.name, address
-        if name is not None and found.sure and not found.also:
-            return lambda: open_rtc(name, args.bus, at)
-        names = " or ".join(([name] if name else []) + list(found.also))
-        doubts.append(f"0x{address:02x}: {names + ': ' if names else ''}{found.why}")
+        if found.name is not None and found.sure and not found.also:
+            return functools.partial(open_rtc, found.name, wanted.bus, at)
+        names = " or ".join(([found.name] if found.name else []) + list(found.also))
+        doubts.append(f"0x{at:02x}: {names + ': ' if names else ''}{found.why}")
     if not doubts:
         raise UsageError(
-            f"no clock chip answers on bus {args.bus}: name it with --chip, or another bus with --bus (gpstime devices)"
+            f"no clock chip answers on bus {wanted.bus}: name it with --chip, or another bus with --bus (gpstime devices)"
         )
     raise UsageError(f"which chip this is can't be told by reading alone: name it with --chip ({'; '.join(doubts)})")
 
@@ -176,5 +201,4 @@ def _through_kernel(held: RtcHeld) -> Callable[[], RtcChip]:
     """The kernel's driver has the address: its /dev/rtcN and its sysfs are the doors, and nothing goes past it."""
     if not held.node:
         raise held
-    node = held.node
-    return lambda: open_kernel_rtc(node)
+    return functools.partial(open_kernel_rtc, held.node)

@@ -14,7 +14,7 @@ from gpstime.app.watch import Watch
 from gpstime.core.engine import Engine
 from gpstime.errors import GpstimeError
 from gpstime.model import Adjustment, Applied, Event, Label, Offset, RtcReading
-from gpstime.ports import World
+from gpstime.ports import Timebase, World
 from gpstime.times import NS, LeapTable, RawNs, UtcTime
 
 PULSES = 20
@@ -24,6 +24,8 @@ GOOD_FOR_S = 120.0
 CRYSTAL_PPB = 1_500.0
 """By how much the crystal may leave its measured frequency meanwhile (10 C at 0.15 ppm per degree)."""
 NEAR_LEAP_S = 600
+ASKED, STALE_S = 5, 3
+"""Pulses that a running service is asked for, and how old its last one may be."""
 
 
 class NoSecond(GpstimeError):
@@ -122,3 +124,34 @@ def verified_second(
     at = last.at + apart[len(apart) // 2]
     err = round(5 * max(o.sigma_ns for o in row)) + 1000
     return TrueSecond(RawNs(at), second, found.freq_ppb, err, source)
+
+
+def second_of_service(ask: Callable[[], dict[str, object]], time: Timebase) -> TrueSecond:
+    """The second that the running service vouches for: several of its pulses, so that one late stamp does not move it.
+
+    `ask` gives its status. NoSecond where its last pulse has no label, in its own words.
+    """
+    pulses: list[tuple[int, UtcTime]] = []
+    freq_ppb = 0.0
+    for _ in range(2 * ASKED):
+        told = ask()
+        at, utc, freq = told.get("last_labelled_t"), told.get("last_labelled"), told.get("freq_ppb")
+        if told.get("label") != "ok" or not isinstance(at, int) or not isinstance(utc, str) or not isinstance(freq, (int, float)):
+            raise NoSecond(f"the service has no verified second (label {told.get('label')}): {told.get('why')}")
+        if time.now() - at > STALE_S * NS:
+            raise NoSecond(f"the service's last labelled pulse is {(time.now() - at) / NS:.0f} s old: {told.get('why')}")
+        if not pulses or pulses[-1][0] != at:
+            pulses.append((at, UtcTime.parse(utc)))
+        freq_ppb = float(freq)
+        if len(pulses) == ASKED:
+            break
+        time.sleep(1.0)
+    if len(pulses) < ASKED:
+        raise NoSecond("the service's pulses do not go on: gpstime status says why")
+    last, second = pulses[-1]
+    slope = 1 + freq_ppb * 1e-9
+    apart = sorted(at - last + round((second.unix - utc.unix) * slope) for at, utc in pulses)
+    middle = apart[len(apart) // 2]
+    if apart[-1] - apart[0] > NS // 1000:
+        raise NoSecond("the service's pulses are stamped too loosely for this: they scatter by more than 1 ms")
+    return TrueSecond(RawNs(last + middle), second, freq_ppb, 2 * (apart[-1] - apart[0]) + 1000, "the service's GPS")

@@ -142,6 +142,7 @@ class Standing:
             "label": pairing.label.value,
             "assumption": pairing.assumption,
             "last_labelled": None if last is None or last.second is None else last.second.iso(),
+            "last_labelled_t": None if last is None or last.second is None else last.at,
             "offset_ns": last.offset_ns if last is not None and current else None,
             "pulse": self._as_device(self.pulse, now),
             "receiver": self._as_device(self.receiver, now) | {"sentences": engine.nmea.sentences, "fix": pairing.fix},

@@ -52,9 +52,9 @@ def _common(action: argparse.ArgumentParser) -> None:
     from gpstime.app.board import add_board_arguments
 
     add = action.add_argument
-    add("--chip", metavar="NAME", help="which chip: ds3231, pcf8523, rv3028, ... (default: looked for on the bus)")
-    add("--bus", type=int, default=1, metavar="N", help="the I2C bus /dev/i2c-N (default 1)")
-    add("--address", type=lambda text: int(text, 0), metavar="0xNN", help="its address (default: the chip's usual one)")
+    add("--chip", metavar="NAME", help="ds3231, pcf8523, ..., or kernel (default: the configuration's, else looked for on the bus)")
+    add("--bus", type=int, metavar="N", help="the I2C bus /dev/i2c-N (default: the configuration's, 1)")
+    add("--address", type=_address, metavar="0xNN", help="its address (default: the chip's usual one)")
     add(
         "--state",
         metavar="FOLDER",
@@ -76,6 +76,13 @@ def _duration(text: str) -> float:
         return parse_duration(text)
     except UsageError as e:
         raise argparse.ArgumentTypeError(str(e)) from None
+
+
+def _address(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no I2C address: write it like 0x68") from None
 
 
 def _known(text: str) -> tuple[float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,17 +16,18 @@ from gpstime.app import rtc_live
 from gpstime.app.live import Turns
 from gpstime.app.rtc_boot import boot
 from gpstime.app.rtc_compare import compare
-from gpstime.app.rtc_live import LiveBench, chip_opener
+from gpstime.app.rtc_live import LiveBench, chip_opener, wanted_chip
 from gpstime.app.rtc_measure import measure_chip
 from gpstime.app.rtc_second import NoSecond
 from gpstime.app.rtc_set import set_chip
 from gpstime.app.rtc_show import show
 from gpstime.app.rtc_trim import Known, apply, propose, undo
+from gpstime.app.settings import Rtc
 from gpstime.app.world_time import WorldTime
 from gpstime.app.worlds import Machine
 from gpstime.cli import _parser
 from gpstime.drivers.rtc import Identified, KernelRtc, open_rtc
-from gpstime.errors import DeviceError, RtcHeld, RtcUnavailable, UsageError
+from gpstime.errors import DeviceError, DeviceMissing, RtcHeld, RtcUnavailable, UsageError
 from gpstime.model import Event
 from gpstime.ports import Source
 from gpstime.sim.bus_time import Coupled
@@ -77,6 +78,10 @@ class Wired:
 
 def options(*words: str) -> argparse.Namespace:
     return _parser("rtc").parse_args(["rtc", *words])
+
+
+def wanted(*words: str) -> Rtc:
+    return wanted_chip(options(*words), Rtc())
 
 
 @pytest.mark.parametrize("name", ["ds3231", "pcf8523", "mcp7940n"])
@@ -189,6 +194,65 @@ def test_measure(tmp_path: Path) -> None:
     assert entry.number("ppm") == m.ppm
 
 
+# ---- while the service runs ------------------------------------------------------------------------------------------------------
+
+
+def service(wired: Wired, **changes: object) -> Callable[[str], dict[str, object]]:
+    """What `gpstime status` would say: the last pulse before now, which is the second that began then."""
+
+    def ask(socket: str) -> dict[str, object]:
+        now = wired.time.now()
+        last = max((e for e in wired.board.pulses if e.at <= now), key=lambda e: e.at, default=wired.board.pulses[0])
+        named = wired.board.world.truth.find(last.at)
+        assert named is not None
+        told = {"label": "ok", "why": "all is well", "freq_ppb": -12_000.0}
+        return told | {"last_labelled": named.utc.iso(), "last_labelled_t": last.at} | changes
+
+    return ask
+
+
+def test_the_service_is_asked_where_it_runs(tmp_path: Path) -> None:
+    """It holds the receiver's port: its second is taken, and no device is opened."""
+    wired = Wired(tmp_path, "ds3231")
+    wired.time.sleep(30)
+    wired.bench._ask = service(wired)
+    wired.bench._machine = lambda: pytest.fail("a device was looked for")
+    done = set_chip(wired.bench)
+    assert done.source == "the service's GPS"
+    assert done.within
+    assert abs(wired.ahead_ns()) < 1_200_000
+    wired.board.close()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"label": "ambiguous", "why": "sentences come late"}, "sentences come late"),
+        ({"last_labelled_t": None}, "no verified second"),
+        ({"last_labelled_t": 5, "last_labelled": "2027-03-01T12:00:00Z"}, "s old"),
+    ],
+)
+def test_a_service_without_a_second(tmp_path: Path, changes: dict[str, object], says: str) -> None:
+    wired = Wired(tmp_path, "ds3231")
+    wired.bench._ask = service(wired, **changes)
+    with pytest.raises(NoSecond, match=says):
+        set_chip(wired.bench)
+    assert wired.bus.written == []
+    wired.board.close()
+
+
+def test_a_service_that_was_killed(tmp_path: Path) -> None:
+    """Its socket is still there; nobody listens: then the devices are looked at."""
+    wired = Wired(tmp_path, "ds3231")
+
+    def nobody(socket: str) -> dict[str, object]:
+        raise DeviceMissing("no gpstime run listens")
+
+    wired.bench._ask = nobody
+    assert compare(wired.bench).source == "GPS"
+    wired.board.close()
+
+
 # ---- which chip ----------------------------------------------------------------------------------------------------------------
 
 
@@ -216,14 +280,21 @@ def test_a_doubt_is_asked_not_guessed(
 ) -> None:
     looks(monkeypatch, answers)
     with pytest.raises(UsageError, match=says):
-        chip_opener(options("show"))
+        chip_opener(wanted("show"))
+
+
+def test_options_before_the_configuration() -> None:
+    rtc = Rtc(chip="pcf8523", bus=3, address=0x52)
+    assert wanted_chip(options("show"), rtc) == rtc
+    named = wanted_chip(options("show", "--chip", "ds3231", "--bus", "0", "--address", "0x57"), rtc)
+    assert (named.chip, named.bus, named.address) == ("ds3231", 0, 0x57)
 
 
 def test_what_is_sure_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[str, int, int]] = []
     looks(monkeypatch, {0x52: Identified("rv3028", True, "its ID")})
     monkeypatch.setattr(rtc_live, "open_rtc", lambda name, bus, address: opened.append((name, bus, address)))
-    chip_opener(options("show", "--bus", "3"))()
+    chip_opener(wanted("show", "--bus", "3"))()
     assert opened == [("rv3028", 3, 0x52)]
 
 
@@ -278,7 +349,7 @@ def test_through_the_kernel(tmp_path: Path, kernel: Path) -> None:
 def test_held_by_a_driver_without_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
     looks(monkeypatch, {0x68: RtcHeld("busy, a driver of the kernel holds the address")})
     with pytest.raises(RtcHeld, match="holds the address"):
-        chip_opener(options("show"))
+        chip_opener(wanted("show"))
 
 
 def test_a_named_chip_that_is_held(kernel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,4 +360,4 @@ def test_a_named_chip_that_is_held(kernel: Path, monkeypatch: pytest.MonkeyPatch
         def close(self) -> None: ...
 
     monkeypatch.setattr(rtc_live, "open_rtc", lambda *_: Held())
-    assert isinstance(chip_opener(options("show", "--chip", "pcf8523"))(), KernelRtc)
+    assert isinstance(chip_opener(wanted("show", "--chip", "pcf8523"))(), KernelRtc)
