@@ -79,7 +79,8 @@ def spec_of(bench: Bench) -> TrimSpec:
     """UsageError for a chip that has no trim register."""
     spec = bench.chip.trim_spec
     if spec is None:
-        raise UsageError(f"{bench.chip.name} has no trim register: its error can be known and taken off, not put right")
+        here = " ".join(["", *bench.chip.limits])
+        raise UsageError(f"{bench.chip.name} has no trim register: its error can be known and taken off, not put right.{here}")
     return spec
 
 

@@ -12,6 +12,11 @@ class WorldTime:
     def __init__(self, world: SimWorld) -> None:
         self._world, self._raw = world, world.raw_start
 
+    @property
+    def at(self) -> RawNs:
+        """The raw clock, looked at from outside."""
+        return self._raw
+
     def now(self) -> RawNs:
         return self._raw
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Callable
 from typing import Any
 
-from gpstime.app.durations import parse_duration
+from gpstime.app.durations import parse_duration, say_duration
 from gpstime.app.rtc_bench import Bench
 from gpstime.errors import RtcRefused, UsageError
 from gpstime.report import rtc_trim_words as rates
@@ -106,6 +107,8 @@ def open_bench(args: argparse.Namespace) -> Bench:
 def command(args: argparse.Namespace) -> int:
     """0; 1 if the chip did not give or take what was asked (what that is: docs/json.md); errors of set-up come as GpstimeError."""
     bench = open_bench(args)
+    if not bench.about and (args.action == "measure" or getattr(args, "verify", False)):
+        print(f"following the chip for {say_duration(args.lasts_s)}; Ctrl-C ends it with what was seen by then", file=sys.stderr)
     try:
         found, text, code = _RUN[args.action](bench, args)
     except RtcRefused as e:

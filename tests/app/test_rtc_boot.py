@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from gpstime.app.rtc_measure import measure_chip
 from gpstime.app.rtc_set import set_chip
 from gpstime.app.rtc_sim import SimBench
 from gpstime.app.rtc_trim import Known, apply, propose
+from gpstime.drivers import clock_set
 from gpstime.drivers.clock_set import MachineClock
 from gpstime.errors import DeviceError, DeviceForbidden
 from gpstime.sim.chips import CHIPS
@@ -28,8 +28,8 @@ def _never_this_machines_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("the clock of this machine")
 
-    monkeypatch.setattr(time, "clock_settime", refuse)
-    monkeypatch.setattr(time, "clock_settime_ns", refuse)
+    monkeypatch.setattr(clock_set.time, "clock_settime", refuse)
+    monkeypatch.setattr(clock_set.time, "clock_settime_ns", refuse)
 
 
 def known_bench(name: str, ppm: float, *words: str) -> SimBench:
@@ -136,10 +136,12 @@ def test_what_the_history_must_hold() -> None:
 
 def test_the_real_setter(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[int, int]] = []
-    monkeypatch.setattr(time, "clock_settime_ns", lambda clock, ns: told.append((clock, ns)))
-    monkeypatch.setattr(time, "clock_gettime_ns", lambda clock: 5000 if clock == time.CLOCK_MONOTONIC_RAW else 0)
+    monkeypatch.setattr(clock_set.time, "clock_settime_ns", lambda clock, ns: told.append((clock, ns)))
+    monkeypatch.setattr(
+        clock_set.time, "clock_gettime_ns", lambda clock: 5000 if clock == clock_set.time.CLOCK_MONOTONIC_RAW else 0
+    )
     MachineClock().set(UnixNs(1_772_366_400 * NS), RawNs(2000))
-    assert told == [(time.CLOCK_REALTIME, 1_772_366_400 * NS + 3000)]
+    assert told == [(clock_set.time.CLOCK_REALTIME, 1_772_366_400 * NS + 3000)]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_the_real_setter_refused(monkeypatch: pytest.MonkeyPatch, error: OSError
     def refuse(clock: int, ns: int) -> None:
         raise error
 
-    monkeypatch.setattr(time, "clock_settime_ns", refuse)
+    monkeypatch.setattr(clock_set.time, "clock_settime_ns", refuse)
     with pytest.raises(kind, match=says):
         MachineClock().set(UnixNs(0), RawNs(0))
 

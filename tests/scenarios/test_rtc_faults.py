@@ -34,7 +34,7 @@ class _Stretch:
     """The board's next seconds as a world."""
 
     def __init__(self, b: SimBench, lasts_s: float) -> None:
-        self._b, self._until = b, b.time.now() + round(lasts_s * NS)
+        self._b, self._until = b, b.time.at + round(lasts_s * NS)
 
     def events(self) -> Iterator[Event]:
         for event in self._b._events:
@@ -101,7 +101,7 @@ def test_fr08_a_copy_that_loses_two_hours_a_day() -> None:
     notes = [v.text for v in values if isinstance(v, Note)]
     assert any("no clock's crystal is that far off" in text for text in notes), notes
     assert engine.rtc.bus.chain.stretch.drift() is None
-    assert engine.drift.estimate(b.time.now()) is not None, "the pulses are measured all the same"
+    assert engine.drift.estimate(b.time.at) is not None, "the pulses are measured all the same"
     refused = propose(b, Known(SLOW_COPY_PPM, SLOW_COPY_PPM - 1, SLOW_COPY_PPM + 1, 0, "said"))
     assert not refused.plan.worth
     assert "no trim cures it" in refused.plan.why
@@ -236,7 +236,7 @@ def test_fr11_errors_now_and_then_and_a_bus_that_is_gone() -> None:
     assert "wiring" in lost[0].reason
     assert len([v for v in values if isinstance(v, DeviceFound) and v.source == "rtc"]) == 2
     assert sum(isinstance(v, Offset) for v in values) > 3590, "not one pulse is lost for it"
-    drift = engine.drift.estimate(gone.time.now())
+    drift = engine.drift.estimate(gone.time.at)
     assert drift is not None
     gone.bus.faults.break_down()
     with pytest.raises(RtcUnavailable, match="nobody acknowledges") as told:
@@ -298,7 +298,7 @@ def test_fr15_aging_acts_with_the_conversion_that_we_ask_for() -> None:
 
 def test_fr16_too_early_at_boot() -> None:
     b = bench("ds3231")
-    b.bus.faults.break_down(until_ns=b.time.now() + 3 * NS)
+    b.bus.faults.break_down(until_ns=b.time.at + 3 * NS)
     with pytest.raises(RtcUnavailable, match="at boot it may only be too early"):
         boot(b, act=True)
     b.time.sleep(3)
@@ -320,7 +320,7 @@ def test_fr17_reading_never_moves_the_clock(name: str) -> None:
         b.chip.poll_seconds()
         b.chip.read_trim()
     assert b.bus.written == []
-    quiet.time.run_to(b.time.now())
+    quiet.time.run_to(b.time.at)
     assert truly_ahead_ns(b) == pytest.approx(truly_ahead_ns(quiet), abs=20)
     # and where a chip is moved all the same, it is named
     moved = bench(name, "--fault", "rtc-set:at=1500s,ahead=0.4s")

@@ -201,7 +201,7 @@ def service(wired: Wired, **changes: object) -> Callable[[str], dict[str, object
     """What `gpstime status` would say: the last pulse before now, which is the second that began then."""
 
     def ask(socket: str) -> dict[str, object]:
-        now = wired.time.now()
+        now = wired.time.at
         last = max((e for e in wired.board.pulses if e.at <= now), key=lambda e: e.at, default=wired.board.pulses[0])
         named = wired.board.world.truth.find(last.at)
         assert named is not None
