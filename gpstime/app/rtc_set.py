@@ -123,7 +123,7 @@ def _write(bench: Bench, second: TrueSecond, delay_s: float) -> Written:
                 break
         _wait(bench, due)
     except BaseException:
-        chip.release()  # a chip that is left stopped loses its time
+        chip.abandon()  # a chip that is left stopped loses its time
         raise
     return chip.release()
 

@@ -93,6 +93,35 @@ def test_a_leap_second_is_waited_out() -> None:
     assert len(b.bus.written) == before
 
 
+@pytest.mark.parametrize("name", ["pcf8523", "rv8803", "ds3231"])
+def test_a_bus_with_errors(name: str) -> None:
+    """Transfers that fail are repeated, which makes a write late: that is measured, and done again, or said to be off."""
+    good = 0
+    for seed in range(6):
+        b = bench(name, "--seed", str(seed), "--rtc-offset", "9s")
+        b.bus.faults.error_rate = 0.02
+        done = set_chip(b)
+        b.bus.faults.error_rate = 0.0
+        good += done.within
+        # the last attempt is what stands in the chip
+        assert abs(truly_ahead_ns(b)) < 1.2 * MS or not done.within
+        assert truth(b).counting
+    assert good >= 4
+
+
+def test_a_chip_that_stood_is_not_set_going_by_a_set_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it runs is all that says of an MCP7940N that its time is to be trusted."""
+    b = bench("mcp7940n", "--rtc-untrusted")
+
+    def broken(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(b.chip, "write_time", broken)
+    with pytest.raises(OSError, match="Input"):
+        set_chip(b)
+    assert not truth(b).trusted
+
+
 def test_a_chip_is_never_left_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """An error between STOP and its release: the chip runs on."""
     b = bench("pcf8523")

@@ -133,6 +133,9 @@ class BusChip(RtcChip):
     def close(self) -> None:
         self.wire.close()
 
+    def abandon(self) -> None:
+        self._give_up()
+
     def _let_go(self) -> Written:
         try:
             return self.release()

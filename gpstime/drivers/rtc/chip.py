@@ -85,6 +85,10 @@ class RtcChip(ABC):
         """Let it count; the first second ends `first_tick_s` later."""
         raise RtcRefused(f"{self.name} has no bit that holds its divider: writing the seconds resets it.")
 
+    def abandon(self) -> None:
+        """A set that was begun with `stop` has failed: count on, unless it stood still before."""
+        self.release()
+
     # ---- trim and output ----
 
     @property
