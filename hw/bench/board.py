@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 import heapq
+import itertools
 import os
 import signal
 import subprocess
@@ -24,6 +25,7 @@ PLAYER = Path(__file__).with_name("player.py")
 PARAMETERS = "/sys/module/{}/parameters/{}"
 I2C_BUS = 1
 RTC_ADDRESS = 0x68
+NEVER = 1 << 62
 
 Deed = tuple[int, str, str]
 """When (raw ns), which file, what to write into it: `hex:` before bytes."""
@@ -50,11 +52,11 @@ class Board:
         return glob.glob(f"/sys/devices/platform/gpio-sim*/gpiochip*/sim_gpio{line}/pull")[0]
 
     def pulses(self, at: Iterable[int], width_s: float = 0.1, line: int = 18, inverted: bool = False) -> Iterator[Deed]:
-        """Pulses that begin at these times."""
+        """Pulses that begin at these times, in order. One that begins within the one before (a bounce) ends that half-way."""
         pull, (begin, end) = self.pull_of(line), ("pull-down", "pull-up") if inverted else ("pull-up", "pull-down")
-        for t in at:
+        for t, following in itertools.pairwise([*at, NEVER]):
             yield t, pull, begin
-            yield t + round(width_s * NS), pull, end
+            yield min(t + round(width_s * NS), (t + following) // 2), pull, end
 
     def says(self, portions: Iterable[tuple[int, bytes]]) -> Iterator[Deed]:
         """Bytes that arrive at the serial port at these times, each portion at once."""

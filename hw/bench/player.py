@@ -11,11 +11,14 @@ On standard output: `done N LATEST_NS` at the end of the input, where LATEST_NS 
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import time
 
 CLOSE_NS = 50_000
+PR_SET_TIMERSLACK = 29
+"""linux/prctl.h. A sleep may end 50 us late unless a program asks for less: the kernel gathers wake-ups."""
 
 
 def raw_ns() -> int:
@@ -30,6 +33,7 @@ def wait_until(at: int) -> int:
 
 
 def main() -> int:
+    ctypes.CDLL(None).prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0)
     files: dict[str, int] = {}
     n = latest = 0
     for line in sys.stdin:

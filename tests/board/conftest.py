@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,46 @@ def board() -> Iterator[Any]:
     wiring.close()
 
 
+Command = Callable[..., list[str]]
+
+
 @pytest.fixture
-def gpstime(tmp_path: Path) -> Any:
-    """Run the command line as a user would, with a configuration of this test's own."""
+def command(tmp_path: Path) -> Command:
+    """The command line as a user types it, with a configuration of this test's own."""
+
+    def words_of(*words: str, configuration: str = "") -> list[str]:
+        line = [sys.executable, "-m", "gpstime", *words]
+        if configuration:
+            file = tmp_path / "gpstime.toml"
+            file.write_text(configuration)
+            line += ["--config", str(file)]
+        return line
+
+    return words_of
+
+
+@pytest.fixture
+def gpstime(command: Command) -> Any:
+    """Run it to its end."""
 
     def call(*words: str, configuration: str = "") -> subprocess.CompletedProcess[str]:
-        file = tmp_path / "gpstime.toml"
-        file.write_text(configuration)
-        command = [sys.executable, "-m", "gpstime", words[0], "--config", str(file), *words[1:]]
-        return subprocess.run(command, capture_output=True, text=True, check=False)
+        return subprocess.run(command(*words, configuration=configuration), capture_output=True, text=True, check=False)
 
     return call
+
+
+@pytest.fixture
+def started(command: Command) -> Iterator[Any]:
+    """Start it; it ends with the test."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(*words: str, configuration: str = "") -> subprocess.Popen[str]:
+        line = command(*words, configuration=configuration)
+        running.append(subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield start
+    for process in running:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

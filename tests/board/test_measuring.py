@@ -1,9 +1,9 @@
 """`gpstime measure` end to end on a real kernel, beside the simulated world that is played on it: the same seed, the same findings.
 
-Limits, and why: the rig stamps about 1 us late, and this wanders by a fifth (a look at the simulated clock costs 256 ns), so the noise
-of the pulse comes out larger than simulated by at most RIG_NOISE_NS, in quadrature; that little noise moves the current frequency by
-at most RIG_PPB and the mean by RIG_MEAN_PPB over LASTS_S (seen: 0.8 and 0.4). Pulses are used and rejected alike, one by one; of
-damaged bytes one burst more or less is counted: a run ends at a pulse, and what of a burst was read by then is not the same.
+Limits, and why: the rig stamps about 1 us late, and this wanders by a fifth (a look at the simulated clock costs 256 ns): so the
+noise of the pulse comes out larger than simulated by at most RIG_NOISE_NS, in quadrature, and that little noise moves the current
+frequency by at most RIG_PPB and the mean by RIG_MEAN_PPB over LASTS_S (seen: 0.8 and 0.4). Pulses are used and rejected alike, one
+by one; of damaged bytes one burst more or less is counted: a run ends at a pulse, and what was read by then is not the same.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ LASTS_S = 240
 A_BURST = 12
 
 
-def both(
-    board: Any, gpstime: Callable[..., CompletedProcess[str]], scenario: Scenario
-) -> tuple[dict[str, Any], Measurement, float]:
+def both(board: Any, gpstime: Any, scenario: Scenario) -> tuple[dict[str, Any], Measurement, float]:
     """What is found on the kernel, what in the simulation, and the true frequency error in ppb."""
     from scenario import play
 
