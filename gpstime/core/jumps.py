@@ -53,12 +53,18 @@ class Jumps:
     def __init__(self) -> None:
         self.found = 0
         self._seconds = 0.0
+        self._squares = 0.0
         self._scatter = 1.0
         self._spacing = 1
         self._phase = 0
         self._tuned = (0.0, 0.0)
         self._sums: list[float] = [0.0] * HYPOTHESES
         self._tables: list[_Table] = []
+
+    @property
+    def walk2(self) -> float:
+        """What the jumps found so far are as a random walk of the frequency, squared (ppb^2 per s)."""
+        return self._squares / max(self._seconds, FIRST)
 
     def tune(self, alpha: float, beta: float, variance: float) -> None:
         """Gains of the filter and the variance of its misses (ns^2). Only what differs visibly begins anew."""
@@ -114,6 +120,7 @@ class Jumps:
         dx, dy = table.x[i], table.y[i]
         if p > SURE:
             self.found += 1
+            self._squares += (sums[i] / table.information[i]) ** 2
         every = total + nothing
         return Jump(p, x / every, y / every, doubt * dx * dx, doubt * dx * dy, doubt * dy * dy)
 

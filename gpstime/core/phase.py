@@ -86,6 +86,12 @@ class Phase(TwoState):
         x, y, slope = self.x + self._jump[0], self.y + self._jump[1], self._slope_for(seconds)
         return x + seconds * (y + 0.5 * slope * seconds), y + slope * seconds
 
+    def doubt_ns(self, seconds: float) -> float:
+        """One sigma of the phase so long after the last pulse, noise only: what is known now, the walk, the jumps seen so far."""
+        walk2 = self.levels.q**2 + self.jumps.walk2
+        variance = self.pxx + seconds * (2.0 * self.pxy + seconds * self.pyy + self.levels.w**2) + walk2 * seconds**3 / 3.0
+        return math.sqrt(variance)
+
     def _slope_for(self, seconds: float) -> float:
         return self._slope if seconds <= 2.0 else self._trend_seen(SEEN_LONG)
 

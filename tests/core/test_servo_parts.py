@@ -146,3 +146,20 @@ def test_misses_are_louder_quieter_or_on_one_side() -> None:
     assert alarm.one_sided
     alarm.calm()
     assert not alarm.one_sided
+
+
+def test_the_doubt_of_a_holdover_is_as_large_as_its_error() -> None:
+    """Sixty outages of ten minutes: their errors, in units of the doubt, scatter about as a normal variable does."""
+    rng, phase, x, y = random.Random(8), Phase(), 0.0, 0.0
+    errors = []
+    for k in range(1, 90_000):
+        x += y + rng.gauss(0.0, 10.0)
+        y += rng.gauss(0.0, 1.0)
+        if k > 6_000 and k % 1_400 < 600:
+            if k % 1_400 == 599:
+                guess = phase.ahead(k - phase.last)[0]
+                errors.append((guess - x) / phase.doubt_ns(k - phase.last))
+        else:
+            phase.add(k, x + rng.gauss(0.0, 1000.0))
+    assert len(errors) == 60
+    assert 0.75 < math.sqrt(sum(e * e for e in errors) / len(errors)) < 1.3
