@@ -61,6 +61,11 @@ class RtcSource:
         self._first: RtcReading | None = None
         self.spec: TrimSpec | None = None
 
+    @property
+    def due(self) -> RawNs:
+        """When the next poll is to begin."""
+        return self._search.due
+
     def open(self) -> None:
         """Open it now; DeviceError if it can't be, instead of an event later."""
         self._chip.open()

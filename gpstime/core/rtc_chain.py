@@ -15,8 +15,9 @@ import math
 from collections import deque
 from dataclasses import dataclass, replace
 
-from gpstime.core.line import through
+from gpstime.core.line import median, through
 from gpstime.core.rtc_shift import shift
+from gpstime.core.rtc_stretch import WIDE
 from gpstime.core.rtc_stretch import Point as Point
 from gpstime.core.rtc_stretch import Stretch as Stretch
 from gpstime.core.trim import TrimSpec
@@ -74,6 +75,7 @@ class Chain:
         self._window: deque[tuple[float, float, Point]] = deque(maxlen=WINDOW)
         self._suspects: list[tuple[Point, float]] = []
         self._sigma = 0.0
+        self._errs: deque[int] = deque(maxlen=64)
         self._spec: TrimSpec | None = None
         self._trim = 0
 
@@ -87,19 +89,22 @@ class Chain:
         self._spec, self._trim = (spec, value) if apart and value else (None, 0)
 
     def end(self, why: str, since: RawNs | None = None) -> None:
-        """Whatever comes next has nothing to do with what was; edges on probation from `since` (raw) on belong to what comes."""
+        """Whatever comes next has nothing to do with what was; edges on probation from `since` (raw) on belong to neither."""
         self._suspects.clear()
-        stretch = self.stretch
-        if stretch.first is None:
+        if self.stretch.first is None:
             return
-        moved = [] if since is None else [point for _, _, point in stretch.waiting if point.at >= since]
-        if moved:
-            del stretch.waiting[len(stretch.waiting) - len(moved) :]
-            left = stretch.waiting[-1][2] if stretch.waiting else None
-            stretch.last = left or (stretch.last if stretch.estimator.n else None)
+        if since is not None:
+            self._cut(next((i for i, (_, _, p) in enumerate(self.stretch.waiting) if p.at >= since), len(self.stretch.waiting)))
         self._open(why)
-        for point in moved:
-            self._take(point)
+
+    def _cut(self, left: int) -> list[Point]:
+        """Leave the first `left` edges that wait to the stretch; the others."""
+        stretch = self.stretch
+        moved = [point for _, _, point in stretch.waiting[left:]]
+        del stretch.waiting[left:]
+        if moved and (left or stretch.n):
+            stretch.last = stretch.waiting[-1][2] if left else stretch.passed
+        return moved
 
     def add(self, point: Point) -> tuple[Kind, Broken | None]:
         """What the edge is, and what happened if it shows that something did."""
@@ -186,6 +191,11 @@ class Chain:
         broken = Broken(after, before.at, None if bent else round(first), growth / passed_s if bent else None)
         held = [p for p, _ in self._suspects]
         self._suspects.clear()
+        if bent:  # it began where the deviation was nothing, some edges ago; what changed meanwhile belongs to neither side
+            onset = before.true_ns - abs(first / growth) * (point.true_ns - before.true_ns) - NS
+            waiting = self.stretch.waiting
+            self._cut(next((i for i, (_, _, p) in enumerate(waiting) if p.true_ns > onset), len(waiting)))
+            held = held[-1:]
         self._open("rate-change" if bent else "set")
         for p in held:
             self._take(p)
@@ -199,10 +209,9 @@ class Chain:
         found = shift(ts, xs, errs, len(self.stretch.waiting))
         if found is None:
             return None
-        moved = [point for _, _, point in list(self._window)[found.index :]]
         stretch = self.stretch
-        del stretch.waiting[len(stretch.waiting) - len(moved) :]
-        stretch.last = self._window[found.index - 1][2]
+        moved = self._cut(len(stretch.waiting) - (len(self._window) - found.index))
+        assert stretch.last is not None
         jump = None if found.bend_ppb else round(found.jump_ns)
         self._open("set" if jump is not None else "rate-change")
         for point in moved:
@@ -211,7 +220,7 @@ class Chain:
 
     def _open(self, why: str) -> None:
         self.stretch.ended = why
-        self.stretch.pass_on(0)
+        self.stretch.pass_on(0, self._widest())
         self.stretches.append(Stretch())
         self._window.clear()
         if len(self.stretches) > MOST:
@@ -227,4 +236,10 @@ class Chain:
         t, x = self._smooth(point)
         self._window.append((t, x, point))
         stretch.waiting.append((t, x, point))
-        stretch.pass_on(PROBATION)
+        self._errs.append(point.err_ns)
+        if len(stretch.waiting) > PROBATION:
+            stretch.passed = stretch.waiting[0][2]
+            stretch.pass_on(PROBATION, self._widest())
+
+    def _widest(self) -> float:
+        return WIDE * median(self._errs)

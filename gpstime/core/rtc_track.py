@@ -120,6 +120,10 @@ class RtcTrack:
         if seen is None:
             return [*out, RtcOffset(reading.at, reading.shown, None, reading.err_ns, Kind.MISSING, "", reading.chip)]
         self._compare(reading)
+        since = self.bus.setter.overdue(reading.at) if self._detect else None
+        if since is not None:
+            why = "eleven minutes after the last time the kernel has written it again, by too little to be seen"
+            self._break(since, reading, "kernel-rewrite", why, out)
         self._on_row(self.bus, seen, reading.at, out)
         point = Point(seen.true_ns, reading.shown.unix - seen.true_ns, reading.err_ns, reading.at, seen.err_ns)
         kind, broken = self.bus.chain.add(point)
@@ -203,7 +207,11 @@ class RtcTrack:
         for way in (self.bus, self.sqw):
             way.chain.end(reason, RawNs(since + 1))
         found = RtcBreak(since, reading.at, reason, why, None, "bus", reading.chip)
-        self.breaks.append(found)
+        last = self.breaks[-1] if self.breaks else None
+        if last is not None and last.reason == reason == "temperature-jump" and since - last.at < WITHIN_NS:
+            self.breaks[-1] = replace(found, after=last.after)  # it goes on
+        else:
+            self.breaks.append(found)
         out.append(found)
 
     def _name(self, way: Way, broken: Broken, out: list[Finding]) -> None:

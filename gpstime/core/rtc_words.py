@@ -5,28 +5,45 @@ from __future__ import annotations
 from collections import deque
 
 from gpstime.core.rtc_chain import Broken
-from gpstime.times import NS
+from gpstime.times import NS, RawNs
 
 KERNEL_S = 660
 """A kernel whose clock is synchronised (STA_UNSYNC is clear) writes it to the RTC every eleven minutes (kernel/time/ntp.c)."""
 MISSED = 6
 """So many rewrites in between may have been too small to be seen."""
 LATE_S = 3
+WAIT_S, STOPPED = 330, 3
+"""How long a rewrite may take to show; so many in a row that did not show, and the kernel has stopped."""
 NEAR_NS = 20_000_000
 """The kernel writes within a few timer ticks of its clock's second; nearer than this to it, the clock was set from that."""
 
 
 class Setter:
-    """Remembers when it was set: brackets on the raw clock."""
+    """Remembers when it was set (brackets on the raw clock), and when the kernel will set it again once its rhythm is known."""
 
     def __init__(self) -> None:
         self._sets: deque[tuple[int, int]] = deque(maxlen=8)
+        self._kernel: tuple[int, int] | None = None
+        self._unseen = 0
 
     def rhythm(self, broken: Broken) -> bool:
         """Whether this set and an earlier one can lie on the kernel's grid of eleven minutes."""
         found = any(on_grid(broken, after, at) for after, at in self._sets)
         self._sets.append((broken.after, broken.at))
+        if found:
+            self._kernel, self._unseen = (broken.after, broken.at), 0
         return found
+
+    def overdue(self, at: int) -> RawNs | None:
+        """Since when a rewrite must have happened that nobody saw by now: too small to show, and still no drift."""
+        if self._kernel is None or at < self._kernel[1] + (KERNEL_S + WAIT_S) * NS:
+            return None
+        since = self._kernel[0] + (KERNEL_S - LATE_S) * NS
+        self._kernel = since, self._kernel[1] + (KERNEL_S + LATE_S) * NS
+        self._unseen += 1
+        if self._unseen > STOPPED:
+            self._kernel = None
+        return RawNs(since)
 
 
 def on_grid(broken: Broken, after: int, at: int) -> bool:
