@@ -8,6 +8,7 @@ integer ns, estimates in floats; units live in the names.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -83,7 +84,8 @@ class Tick:
 class Applied:
     """What was really done to the system clock: the frequency correction now in force, a step just made, or both; by whom.
 
-    With neither it says who steers the clock from now on, as far as that can be seen (empty: nobody any more).
+    With neither it says who steers the clock from now on, as far as that can be seen (empty: nobody any more). With `refused`
+    nothing was done, and that says why (NOT_PERMITTED: the kernel's EPERM, with the remedy).
     """
 
     at: RawNs
@@ -91,6 +93,7 @@ class Applied:
     step_ns: int = 0
     era: int = 0
     by: str = ""
+    refused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +294,93 @@ class RtcDrift:
     chip: str
 
 
-Finding: TypeAlias = Epoch | Rejected | Offset | Drift | LabelChange | ClockStep | RtcOffset | RtcBreak | RtcDrift
+class Mode(enum.Enum):
+    """How a disciplined clock stands; the words of `gpstime discipline --json`. All ways between them are in `core.modes`."""
+
+    ACQUIRING = "acquiring"
+    TRACKING = "tracking"
+    HOLDOVER = "holdover"
+    FREE_RUNNING = "free-running"
+    FAULTED = "faulted"
+
+
+@dataclass(frozen=True, slots=True)
+class ModeChange:
+    """The mode of the discipline changed, and why in a sentence for people."""
+
+    at: RawNs
+    old: Mode
+    new: Mode
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepAnnounced:
+    """The clock is about to be stepped by `delta_ns`: it showed `before` at `at`, and should have shown `after`. Comes first."""
+
+    at: RawNs
+    delta_ns: int
+    before: UnixNs
+    after: UnixNs
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlewAnnounced:
+    """An offset that is slewed away in more than a few seconds: at `rate_ppb` (added to the bare drift) in about `arrives_s`."""
+
+    at: RawNs
+    offset_ns: float
+    rate_ppb: float
+    arrives_s: float
+
+
+class BoundStatus(enum.Enum):
+    """What an error bound rests on: the words of ClockBound."""
+
+    SYNCHRONIZED = "synchronized"
+    FREE_RUNNING = "free-running"
+    DISRUPTED = "disrupted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBound:
+    """The system clock is within +-`bound_ns` of true time at `as_of` (95 %), and until `void_after` within that plus `growth_ppb`
+    times the time since. `parts`: the ledger, name to ns (see `core.bound`); empty where nothing is known (`bound_ns` inf).
+    """
+
+    as_of: RawNs
+    void_after: RawNs
+    bound_ns: float
+    growth_ppb: float
+    status: BoundStatus
+    parts: Mapping[str, float]
+
+    @property
+    def at(self) -> RawNs:
+        return self.as_of
+
+    def at_time(self, now: RawNs) -> float:
+        """The half-width (ns) at `now`; inf once it is void."""
+        return self.bound_ns + self.growth_ppb * (now - self.as_of) * 1e-9 if now <= self.void_after else float("inf")
+
+
+Finding: TypeAlias = (
+    Epoch
+    | Rejected
+    | Offset
+    | Drift
+    | LabelChange
+    | ClockStep
+    | RtcOffset
+    | RtcBreak
+    | RtcDrift
+    | ModeChange
+    | StepAnnounced
+    | SlewAnnounced
+    | ErrorBound
+)
 
 
 # ---- adjustments ------------------------------------------------------------------------------------------------------------

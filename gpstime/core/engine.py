@@ -1,7 +1,7 @@
 """The Engine: one event in, findings and adjustments out. It never reads a clock; the event says what time it is.
 
 PpsEdge -> train (which pulse) -> pairing (which second) -> Offset -> drift (the crystal)
-       with a discipline: -> servo, which asks for slews and steps
+       with a discipline: -> modes, policy and servo, which ask for slews and steps
 SerialBytes -> nmea -> Epoch -> pairing (Heard: the epoch from a record that no longer has the bytes)
 Tick, Applied, PpsEdge -> steps (did somebody step the system clock?)
 RtcReading, SqwEdge -> rtc (the other crystal, on the pulses' axis of true time)
@@ -41,11 +41,11 @@ from gpstime.model import (
     SqwEdge,
     Tick,
 )
-from gpstime.times import NS, LeapTable, UtcTime
+from gpstime.times import DAY_S, NS, LeapTable, UtcTime
 
 if TYPE_CHECKING:
+    from gpstime.core.discipline import Discipline
     from gpstime.core.policy import Policy
-    from gpstime.core.servo import Servo
 
 NOTHING: tuple[Adjustment, ...] = ()
 REPORT_EVERY = 64
@@ -77,11 +77,11 @@ class Engine:
         self.steps = StepWatch()
         self.rtc = RtcTrack(trim_of)
         self.rejected: Counter[str] = Counter()
-        self.servo: Servo | None = None
+        self.discipline: Discipline | None = None
         if discipline is not None:
-            from gpstime.core.servo import Servo  # late: a service that only watches has no need of it
+            from gpstime.core.discipline import Discipline  # late: a service that only watches has no need of it
 
-            self.servo = Servo(discipline)
+            self.discipline = Discipline(discipline)
         self._asked: tuple[Adjustment, ...] = NOTHING
         self._noise = cast(Noise, noise)
         self._drift = DriftEstimator(self._noise)
@@ -152,8 +152,8 @@ class Engine:
                 out.append(found)
             else:
                 self._pulse(found, out)
-        if self.servo is not None:
-            self._asked = self.servo.decide()
+        if self.discipline is not None:
+            self._asked = self.discipline.decide(out)
         return out
 
     def _pulse(self, pulse: Pulse, out: list[Finding]) -> None:
@@ -162,8 +162,8 @@ class Engine:
             # Before the first fix a pulse wanders by parts per million (F-P13): forgotten now that there are better ones.
             self.rejected["pulse-before-fix"] += self._drift.n + (self._before.n if self._before else 0)
             first = self._before = None
-            if self.servo is not None:
-                self.servo.forget()
+            if self.discipline is not None:
+                self.discipline.forget()
             self.rtc.forget()
         used = fix is not False or not self.vouched
         if used:
@@ -185,14 +185,17 @@ class Engine:
         if used:
             self.rtc.on_pulse(pulse, self.train.rate, second)
         offset_ns = None if second is None else pulse.edge.shown - second.unix
-        if self.servo is not None and used:
-            self.servo.hear(pulse, offset_ns)
+        tai = self.pairing.tai_of(pulse.n) if labelled else None
+        if self.discipline is not None and used:
+            leap = second is not None and second.ns_of_day >= DAY_S * NS  # :60 has no number of its own on this clock
+            ahead = None if second is None or tai is None or leap else tai - second.unix
+            self.discipline.hear(pulse, None if leap else offset_ns, self.pairing.doubt, ahead)
         out.append(
             Offset(
                 pulse.at,
                 pulse.n,
                 second,
-                self.pairing.tai_of(pulse.n) if labelled else None,
+                tai,
                 offset_ns,
                 self._drift.sigma_ns,
                 Kind.OUTLIER if self._drift.far or not used else Kind.OK,
@@ -207,11 +210,14 @@ class Engine:
 
     def _tick(self, tick: Tick) -> list[Finding]:
         self.rtc.on_tick(tick)
-        if self.servo is not None:
-            self._asked = self.servo.on_tick(tick.at)
-        return self._stepped(self.steps.on_tick(tick), [])
+        out = self._stepped(self.steps.on_tick(tick), [])
+        if self.discipline is not None:
+            self._asked = self.discipline.on_tick(tick.at, out)
+        return out
 
     def _applied(self, applied: Applied) -> list[Finding]:
+        if self.discipline is not None:
+            self.discipline.on_applied(applied)
         return self._stepped(self.steps.on_applied(applied), [])
 
     def _rtc(self, reading: RtcReading) -> list[Finding]:
@@ -226,6 +232,8 @@ class Engine:
         for step in steps:
             out.append(step)
             self.rtc.on_step(step)
+            if self.discipline is not None:
+                self.discipline.on_step(step)
             self._take(self.pairing.on_step(step), out)
         return out
 

@@ -73,6 +73,15 @@ class Pairing:
         return self._naming.doubted
 
     @property
+    def doubt(self) -> str:
+        """Why no clock should be set to the seconds that pulses have now; "" where nothing speaks against it."""
+        if self.label is not Label.OK:
+            return f"the second is not known: {self.why}"
+        if self._fix.fix is False:
+            return "the receiver has no fix"
+        return "the receiver's leap second count is not verified yet" if self._fix.hold_ns > 0 else ""
+
+    @property
     def fix(self) -> bool | None:
         """What the receiver last said of its fix."""
         return self._fix.fix
@@ -170,4 +179,6 @@ class Pairing:
     def on_step(self, step: ClockStep) -> list[LabelChange | Rejected]:
         """The system clock was stepped: nothing to the label, but that clock is no witness any more."""
         self._sources.on_step()
+        if step.by == "gpstime":  # by the pulses of this very label: no sleep of the machine
+            self._apart = (step.at, self._apart[1] + step.step_ns)
         return []

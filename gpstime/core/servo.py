@@ -41,7 +41,7 @@ class Servo:
     """Tell it pulses with `hear` and ask `decide` once they are all told; tell it the time between pulses with `on_tick`.
 
     `phase` is what it knows; `offset_ns` the system clock's offset as estimated at the last pulse with a second (None before).
-    `steps`: how many it asked for.
+    `steps`: how many it asked for; `asked_ns`: the phase that the last slew is to carry (added to the clock), drift not included.
     """
 
     def __init__(self, policy: Policy, without: frozenset[str] = frozenset()) -> None:
@@ -49,6 +49,7 @@ class Servo:
         self.phase = Phase(without)
         self.offset_ns: float | None = None
         self.steps = 0
+        self.asked_ns = 0.0
         self._without = without
         self._anchor: Pulse | None = None
         self._counter = Counter()
@@ -85,30 +86,39 @@ class Servo:
             self.phase.add(pulse.n, self._z)
         self._at, self._measured = pulse.at, offset_ns
 
-    def decide(self) -> tuple[Adjustment, ...]:
-        """What to do now, right after the last pulse heard, once for it. Nothing while there is no estimate or no second."""
-        phase, measured = self.phase, self._measured
+    def offset(self) -> float | None:
+        """The clock's offset (ns) at the last pulse heard, without that pulse's noise; None without an estimate or a second."""
+        if self._measured is None or not self.phase.ready:
+            return None
+        return self._measured - (self._z - self.phase.ahead(0.0)[0])
+
+    def decide(self, step: bool | None = None) -> tuple[Adjustment, ...]:
+        """What to do now, right after the last pulse heard, once for it. Nothing while there is no estimate or no second.
+
+        `step`: whether the offset is stepped away, where somebody else decides that; None leaves it to the policy.
+        """
+        phase, offset = self.phase, self.offset()
         self._measured = None
-        if measured is None or not phase.ready:
+        if offset is None:
             return NOTHING
-        x, _ = phase.ahead(0.0)
         _, y = phase.ahead(0.5)
-        offset = measured - (self._z - x)
         out: list[Adjustment] = []
-        if self.policy.steps(offset, not self._verified):
-            step = Step(-round(offset))
+        if self.policy.steps(offset, not self._verified) if step is None else step:
+            away = Step(-round(offset))
             self.steps += 1
-            offset += step.delta_ns
-            out.append(step)
+            offset += away.delta_ns
+            out.append(away)
         self._verified = True
         self.offset_ns = offset
-        bare = self._within(-y)
+        bare = self._against(y)
         if self._bare is None or abs(bare - self._bare) > DRIFT_CHANGE_PPB:
             self._bare = bare
             out.append(Slew(bare, math.inf))
         plain = phase.jumping or abs(offset) > PLAIN * self.sigma_ns
         share = 1.0 if plain else SHARE + (1.0 - SHARE) * phase.gain
-        out.append(Slew(self._within(bare - share * offset), LASTING_S))
+        slew = Slew(self._within(bare - share * offset), LASTING_S)
+        self.asked_ns = slew.freq_ppb - bare
+        out.append(slew)
         self._carrying = True
         return tuple(out)
 
@@ -117,11 +127,15 @@ class Servo:
         since = at - self._at
         if self._bare is None or since < OVERDUE_NS:
             return NOTHING
-        bare = self._within(-self.phase.ahead(since / NS)[1])
+        bare = self._against(self.phase.ahead(since / NS)[1])
         if not self._carrying and abs(bare - self._bare) < 0.1 * DRIFT_CHANGE_PPB:
             return NOTHING
         self._bare, self._carrying = bare, False
         return (Slew(bare, math.inf),)
+
+    def _against(self, y_ppb: float) -> float:
+        """The correction that makes up for a frequency error; it applies to the clock's own second, which is that much longer."""
+        return self._within(-y_ppb / (1.0 + y_ppb * 1e-9))
 
     def _within(self, freq_ppb: float) -> float:
         most = self.policy.max_slew_ppb

@@ -156,7 +156,8 @@ class SimWorld:
         What is left then is the last slew that lasts for ever (the bare drift), or the correction that the board began with.
         """
         if self._refused:
-            return Applied(self._raw, None, 0, self.clock.era, "nobody (EPERM)")
+            why = "NOT_PERMITTED: the simulated kernel refuses to let the clock be steered (EPERM)"
+            return Applied(self._raw, None, 0, self.clock.era, "", why)
         if isinstance(adjustment, Slew):
             applied = self.clock.set_frequency(self._raw, adjustment.freq_ppb)
             self._slews += 1

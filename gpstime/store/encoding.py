@@ -72,7 +72,8 @@ def _body(event: Event) -> _Object:
             o = {"k": "set", "t": event.at} | ({} if event.freq_ppb is None else {"freq_ppb": event.freq_ppb})
             o |= {"step_ns": event.step_ns} if event.step_ns else {}
             o |= {"era": event.era} if event.era else {}
-            return o | ({"by": event.by} if event.by else {})
+            o |= {"by": event.by} if event.by else {}
+            return o | ({"refused": event.refused} if event.refused else {})
         case DeviceLost():
             return {"k": "lost", "t": event.at, "source": event.source, "reason": event.reason}
         case DeviceFound():

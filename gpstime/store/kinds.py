@@ -150,6 +150,7 @@ def _set(o: _Object) -> Applied:
         _int(o.get("step_ns", 0)),
         _int(o.get("era", 0)),
         _text(o.get("by", "")),
+        _text(o.get("refused", "")),
     )
 
 
@@ -213,7 +214,7 @@ KINDS: dict[str, tuple[Callable[[_Object], Line], frozenset[str]]] = {
     "rtc": (_rtc, frozenset(("k", "t", "shown", "edge", "err_ns", "chip", "trusted", "temp_c", "aging", "resolution_ns"))),
     "sqw": (_sqw, frozenset(("k", "t", "edge", "seq", "by"))),
     "temp": (_temp, frozenset(("k", "t", "sensor", "c"))),
-    "set": (_set, frozenset(("k", "t", "freq_ppb", "step_ns", "era", "by"))),
+    "set": (_set, frozenset(("k", "t", "freq_ppb", "step_ns", "era", "by", "refused"))),
     "lost": (_lost, frozenset(("k", "t", "source", "reason"))),
     "found": (_found, frozenset(("k", "t", "source", "reason"))),
     "note": (_note, frozenset(("k", "t", "text"))),

@@ -64,7 +64,8 @@ def steered(made: Traces, without: frozenset[str] = frozenset(), x_ns: float = 1
     """The loop through the whole engine."""
     world = TraceWorld(array("d", made.freq), array("d", made.pulse), x_ns)
     engine = Engine(BUILT_IN.table, discipline=policy)
-    engine.servo = Servo(policy, without)
+    assert engine.discipline is not None
+    engine.discipline.servo = Servo(policy, without)
     run(world, engine, [])
     return world
 

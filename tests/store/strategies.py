@@ -46,7 +46,7 @@ event = st.one_of(
     st.builds(m.RtcReading, int64, utc, width, width, st.booleans(), st.booleans(), st.none() | real, st.none() | int64, text),
     st.builds(m.SqwEdge, int64, edge, int64, text),
     st.builds(m.Temperature, int64, text, real),
-    st.builds(m.Applied, int64, st.none() | real, int64, int64, text),
+    st.builds(m.Applied, int64, st.none() | real, int64, int64, text, text),
     st.builds(m.DeviceLost, int64, text, text),
     st.builds(m.DeviceFound, int64, text, text),
     st.builds(m.Note, int64, text),

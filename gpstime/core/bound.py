@@ -1,0 +1,117 @@
+"""How far off the system clock may be, now and later, with its parts: what a report prints as the ledger.
+
+Two kinds of parts. Biases hide from the loop, whatever it does, and add up linearly: the receiver's own error, the antenna's cable,
+what the pulse's stamps are late beyond what is taken off (P21), and what is known to be left to steer out. Noise adds in
+quadrature, at 95 %: the fit (how well phase is known from pulses), jitter (what a crystal does within a second, and the stamps' own
+doubt), and once no pulse comes, age (frequency not known better, white noise) and temperature (its wander, whatever moves it).
+
+    bound = receiver + cable + pulse + left + 1.96 sqrt(fit^2 + jitter^2 + age^2 + wander^2)
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from gpstime.core.phase import Phase
+from gpstime.model import BoundStatus, ErrorBound, Mode
+from gpstime.times import NS, RawNs
+
+SIGMAS = 1.96
+"""95 % of a normal distribution."""
+HORIZON_S = 64.0
+"""A bound is good for so long; then a new one is due."""
+LATER_S = (4.0, 16.0, HORIZON_S)
+"""Where the growth is looked at: the steepest straight line lies above the curve, be it bent up (wander) or down (white noise)."""
+STATUS = {
+    Mode.ACQUIRING: BoundStatus.UNKNOWN,
+    Mode.TRACKING: BoundStatus.SYNCHRONIZED,
+    Mode.HOLDOVER: BoundStatus.FREE_RUNNING,
+    Mode.FREE_RUNNING: BoundStatus.FREE_RUNNING,
+    Mode.FAULTED: BoundStatus.DISRUPTED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Biases:
+    """What no loop sees, as half-widths in ns: the receiver's time, its antenna's cable (5 ns/m) and delay, the pulse's stamps.
+
+    The defaults: 60 ns for a receiver with a fix (field: 30 to 60), 50 ns for 10 m of cable not allowed for, and for stamps of
+    which nothing is known 20 us (kernel stamps in the field are 1 to 20 us late).
+    """
+
+    receiver_ns: float = 60.0
+    cable_ns: float = 50.0
+    pulse_ns: float = 20_000.0
+
+    @property
+    def total_ns(self) -> float:
+        return self.receiver_ns + self.cable_ns + self.pulse_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """One sigma each (ns), a while after the last pulse."""
+
+    fit: float
+    jitter: float
+    age: float
+    wander: float
+
+    @property
+    def sigma_ns(self) -> float:
+        return math.sqrt(self.fit**2 + self.jitter**2 + self.age**2 + self.wander**2)
+
+
+def noise_after(phase: Phase, seconds: float, stamp_ns: float = 0.0) -> Noise:
+    """What the filter does not know of the phase so long after its last pulse; `stamp_ns`: half-width of a stamp's own doubt."""
+    w, t = phase.levels.w, max(0.0, seconds)
+    walk2 = phase.levels.q**2 + phase.jumps.walk2
+    age2 = t * (2.0 * phase.pxy + t * phase.pyy) + w * w * max(0.0, t - 1.0)
+    return Noise(
+        math.sqrt(max(0.0, phase.pxx)),
+        math.sqrt(w * w * min(1.0, t) + stamp_ns * stamp_ns / 3.0),
+        math.sqrt(max(0.0, age2)),
+        math.sqrt(walk2 * t**3 / 3.0),
+    )
+
+
+def error_bound(
+    phase: Phase | None, biases: Biases, mode: Mode, at: RawNs, since_s: float, left_ns: float, stamp_ns: float
+) -> ErrorBound:
+    """The bound at `at`, `since_s` after the last pulse used, with `left_ns` of offset known and not yet taken out."""
+    void = RawNs(at + round(HORIZON_S * NS))
+    if phase is None or not phase.ready:
+        return ErrorBound(at, void, math.inf, 0.0, BoundStatus.UNKNOWN, {})
+    now = noise_after(phase, since_s, stamp_ns)
+    left = abs(left_ns)
+    bound = biases.total_ns + left + SIGMAS * now.sigma_ns
+    growth = SIGMAS * max((noise_after(phase, since_s + t, stamp_ns).sigma_ns - now.sigma_ns) / t for t in LATER_S)
+    parts = {
+        "receiver": biases.receiver_ns,
+        "cable": biases.cable_ns,
+        "pulse": biases.pulse_ns,
+        "left": left,
+        "fit": now.fit,
+        "jitter": now.jitter,
+        "age": now.age,
+        "wander": now.wander,
+    }
+    return ErrorBound(at, void, bound, growth, STATUS[mode], parts)
+
+
+class Coverage:
+    """How often the bound of the second before held what the pulse then said. Biases are left out of both: no pulse shows them."""
+
+    def __init__(self) -> None:
+        self.seconds = 0
+        self.within = 0
+
+    def add(self, offset_ns: float, left_ns: float, noise: Noise, pulse_ns: float) -> None:
+        """An offset as measured, what was expected of it, the noise that it should have had and that of the pulse itself."""
+        self.seconds += 1
+        self.within += abs(offset_ns) <= abs(left_ns) + SIGMAS * math.hypot(noise.sigma_ns, pulse_ns)
+
+    @property
+    def share(self) -> float | None:
+        return self.within / self.seconds if self.seconds else None
