@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpstime.app.rtc_bench import Bench, trim_of
-from gpstime.app.rtc_starts import Start, find_start
-from gpstime.core.rtc_boot import BootTime, Known, boot_time
+from gpstime.app.rtc_starts import find_start
+from gpstime.core.rtc_boot import LOST, BootTime, Known, boot_time
 from gpstime.store.rtc_history import History
-from gpstime.times import NS, UnixNs, UtcTime
+from gpstime.times import NS, RawNs, UnixNs, UtcTime
 
 AGEING_PPM = 3.0
 """Makers' figures for the first year, up to."""
@@ -23,10 +23,15 @@ TUNING_FORK_PPM = 21.0
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """`found` or `why_not`. `clock_off_ns`: the system clock minus that time, before anything was done. `done`: it was set."""
+    """`found`, the time at the start of the chip's second `shown` (raw instant `at`), or `why_not`.
+
+    `clock_off_ns`: the system clock minus that time, before anything was done. `done`: it was set.
+    """
 
     chip: str
-    start: Start
+    shown: UtcTime
+    at: RawNs
+    trusted: bool
     found: BootTime | None
     why_not: str
     clock_off_ns: int | None
@@ -63,18 +68,32 @@ def known_of(history: History, chip: str, saw_ns: int = 0) -> Known | None:
 def boot(bench: Bench, act: bool) -> Booted:
     """What time it is; with `act` also told to the system clock (DeviceForbidden where that may not be)."""
     chip = bench.chip
+    reading = chip.read()
+    if not reading.trusted:  # one that stands still has no start of a second to be found
+        return Booted(chip.name, reading.shown, reading.at, False, None, f"{LOST} ({chip.doubt})", None, False, "")
     start = find_start(chip, bench.time, edges=1)
+    shown = start.shown
     held = trim_of(chip)
     known = known_of(bench.history, chip.name, held.saw_ns)
     found = boot_time(start.shown, start.half_ns, start.reading.trusted, held.value, known, bench.not_before())
     raw, system, err = bench.clock()
     if isinstance(found, str):
-        return Booted(chip.name, start, None, found, None, False, "")
+        return Booted(chip.name, shown, start.at, True, None, found, None, False, "")
     true = found.unix + (raw - start.at)
     off = system - true
     if not act:
-        return Booted(chip.name, start, found, "", off, False, "")
+        return Booted(chip.name, shown, start.at, True, found, "", off, False, "")
     if abs(off) <= found.bound_ns + err:
-        return Booted(chip.name, start, found, "", off, False, "the system clock is within the bound already: it was left alone")
+        return Booted(
+            chip.name,
+            shown,
+            start.at,
+            True,
+            found,
+            "",
+            off,
+            False,
+            "the system clock is within the bound already: it was left alone",
+        )
     bench.set_clock(UnixNs(found.unix), start.at)
-    return Booted(chip.name, start, found, "", off, True, "")
+    return Booted(chip.name, shown, start.at, True, found, "", off, True, "")

@@ -43,6 +43,8 @@ def measure_chip(bench: Bench, lasts_s: float) -> Measured:
     beside, track = followed.beside, followed.engine.rtc
     stretch = max(track.bus.chain.stretches, key=lambda s: s.span_s)
     drift, why = _drift(stretch)
+    if drift is None and beside.said:
+        why = f"{why}; {beside.said[-1]}"
     if trim_of(bench.chip).value != held.value:
         drift, why = None, "somebody wrote the trim register meanwhile: measure again"
     sure = None

@@ -9,11 +9,11 @@ from gpstime.core.rtc_edge import EdgeSearch
 from gpstime.core.whole_cycles import Ahead
 from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.errors import DeviceError
-from gpstime.model import Event, Finding, Kind, Offset, RtcReading
+from gpstime.model import DeviceLost, Event, Finding, Kind, Note, Offset, RtcReading
 from gpstime.ports import Timebase
 from gpstime.times import NS, RawNs, UtcTime
 
-PATIENCE_S = 60.0
+PATIENCE_S, STANDS_S = 60.0, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +33,15 @@ def find_start(chip: RtcChip, time: Timebase, edges: int = 3) -> Start:
     RtcUnavailable as the driver raises it; DeviceError for a chip whose seconds make no sense.
     """
     search, began, best, seen = EdgeSearch(), time.now(), None, 0
+    shown: set[int | None] = set()
     while time.now() - began < PATIENCE_S * NS:
         if (wait := search.due - time.now()) > 0:
             time.sleep(wait / NS)
         poll = chip.poll_seconds()
         edge = search.on_poll(poll.before, poll.after, poll.second)
+        shown.add(poll.second)
+        if len(shown) == 1 and poll.after - began > STANDS_S * NS:
+            raise DeviceError(f"{chip.name} stands still: its seconds did not change for {STANDS_S} s. See gpstime rtc show")
         if edge is None:
             continue
         reading = chip.read()
@@ -74,16 +78,20 @@ class Beside:
         self._found: list[tuple[int, int, int]] = []
         self._bases: list[int] = []
         self.temperatures: list[float] = []
-        self.trims: set[int | None] = set()
         self.untrusted = 0
+        self.said: list[str] = []
+        """What the chip's source said: that it is no clock, that it did not answer."""
 
     def __call__(self, value: Event | Finding) -> None:
         if isinstance(value, RtcReading) and value.edge:
             self.untrusted += not value.trusted
-            self.trims.add(value.aging)
             if value.temperature_c is not None:
                 self.temperatures.append(value.temperature_c)
             self._waiting.append(value)
+        elif isinstance(value, Note) and value.text.startswith("rtc: "):
+            self.said.append(value.text.removeprefix("rtc: "))
+        elif isinstance(value, DeviceLost) and value.source == "rtc":
+            self.said.append(value.reason)
         elif isinstance(value, Offset) and value.kind is Kind.OK and value.source == "pps":
             self._pulse(value)
 

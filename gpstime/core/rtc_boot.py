@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from gpstime.times import NS, UnixNs, UtcTime
 
+LOST = "the chip lost power or its oscillator stopped since it was set: its time is no time. Set it once GPS is there"
 LONGEST_S = 3 * 366 * 86_400
 """Further back no comparison is trusted: a crystal's ageing is known for years, its battery's health is not."""
 
@@ -52,7 +53,7 @@ def boot_time(
 ) -> BootTime | str:
     """The time that a chip which shows `shown` (to +-`err_ns`) gives, or a sentence that says why it gives none."""
     if not trusted:
-        return "the chip lost power or its oscillator stopped since it was set: its time is no time. Set it once GPS is there"
+        return LOST
     if not_before is not None and shown < not_before:
         return f"the chip shows {shown.iso()}, before {not_before.iso()}, which is past: it was set wrong"
     if known is None:

@@ -29,7 +29,9 @@ def rows_text(rows: Rows) -> str:
 
 def off(ahead_ns: int, err_ns: int) -> str:
     way = "ahead" if ahead_ns >= 0 else "behind"
-    size = f"{abs(ahead_ns) / 1e9:.6f} s" if abs(ahead_ns) >= 10**9 else say_time(abs(ahead_ns) * 1e-9)
+    seconds = abs(ahead_ns) / 1e9
+    size = f"{seconds:.6f} s" if seconds >= 1 else say_time(seconds)
+    size += f" ({seconds / 86_400:.1f} days)" if seconds >= 86_400 else ""
     return f"{size} ± {say_time(err_ns * 1e-9)} {way}"
 
 
@@ -195,8 +197,8 @@ def boot_object(b: Booted) -> dict[str, Any]:
     return {
         "status": "no-time" if found is None else "set" if b.done else "ok",
         "why": b.why_not if found is None else found.why,
-        "shown": b.start.shown.iso(),
-        "trusted": b.start.reading.trusted,
+        "shown": b.shown.iso(),
+        "trusted": b.trusted,
         "utc": None if found is None else UtcTime.from_unix(found.unix).iso(6),
         "bound_ns": None if found is None else found.bound_ns,
         "growth_ppb": None if found is None else round(found.growth_ppb, 1),
@@ -208,7 +210,7 @@ def boot_object(b: Booted) -> dict[str, Any]:
 
 
 def boot_text(b: Booted) -> str:
-    rows: Rows = [("chip", f"{b.chip} shows {b.start.shown.iso()}")]
+    rows: Rows = [("chip", f"{b.chip} shows {b.shown.iso()}")]
     if b.found is None:
         return rows_text([*rows, ("no time", b.why_not)])
     found, off_ns = b.found, b.clock_off_ns or 0

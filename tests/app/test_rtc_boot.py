@@ -48,13 +48,13 @@ def test_the_truth_is_inside_the_bound(name: str, days: float) -> None:
     b.time.sleep(days * DAY_S)
     found = boot(b, act=False)
     assert found.found is not None
-    true = b._start.unix + b.time.true_ns(found.start.at)
+    true = b._start.unix + b.time.true_ns(found.at)
     error = abs(found.found.unix - true)
     assert error <= found.found.bound_ns
     assert found.found.bound_ns < (wander_ppm(name) + 1) * 1e-6 * (days * DAY_S + 4000) * NS + 2e6
     # the twin: uncorrected it is far outside of what its ppm justifies
     if days > 1 and name != "ds3231":
-        assert abs(found.start.shown.unix - true) > found.found.bound_ns
+        assert abs(found.shown.unix - true) > found.found.bound_ns
     assert not found.done
 
 
@@ -69,7 +69,7 @@ def test_a_trim_in_pulses_widens_the_bound() -> None:
         b.time.sleep(hours * 3600)
         found = boot(b, act=False)
         assert found.found is not None
-        true = b._start.unix + b.time.true_ns(found.start.at)
+        true = b._start.unix + b.time.true_ns(found.at)
         assert abs(found.found.unix - true) <= found.found.bound_ns
 
 
@@ -101,6 +101,18 @@ def test_no_time_to_be_had() -> None:
     trimmed = known_bench("ds3231", 1.0)
     trimmed.fake.poke(0x10, 5)
     assert "trim register holds 5" in boot(trimmed, act=True).why_not
+
+
+@pytest.mark.parametrize("name", ["mcp7940n", "ds1307"])
+def test_a_chip_that_stands_still_is_not_waited_for(name: str) -> None:
+    b = bench(name, "--rtc-untrusted")
+    before = b.time.at
+    found = boot(b, act=True)
+    assert "lost power or its oscillator stopped" in found.why_not
+    assert "oscillator is stopped" in found.why_not
+    assert b.time.at - before < NS
+    with pytest.raises(DeviceError, match="stands still"):
+        compare(b)
 
 
 def test_a_change_of_the_trim_makes_older_comparisons_worthless() -> None:

@@ -127,10 +127,9 @@ def test_fr09_a_wrong_oscillator_in_the_firmware() -> None:
     b = bench("ds1307", "--rtc-ppm", "34722")
     m = measure_chip(b, HOUR_S)
     assert m.ppm is None
-    assert "starts of its seconds were seen" in m.why
-    notes = [v.text for v in seen(b, HOUR_S)[0] if isinstance(v, Note)]
+    assert "no clock's crystal is that far off" in m.why
     assert b.history.last("measured") is None
-    assert notes == [] or all("crystal" in text for text in notes)
+    assert m.board is not None, "the Pi's own crystal is measured all the same"
 
 
 def test_fr10_good_on_mains_and_slow_on_its_battery() -> None:
@@ -158,8 +157,7 @@ def test_fr03_power_up_is_not_believed_until_it_is_set(name: str) -> None:
         found = show(b)
         assert not found.status.trusted
         assert found.status.doubt
-    if name not in ("mcp7940n", "ds1307"):  # those stand still
-        assert boot(b, act=True).why_not.startswith("the chip lost power")
+    assert boot(b, act=True).why_not.startswith("the chip lost power")
     assert set_chip(b).within
     assert show(b).status.trusted
     assert truth(b).trusted
