@@ -7,6 +7,7 @@ from pathlib import Path
 
 import gpstime
 from gpstime.app.daemon import Fitted
+from gpstime.app.feeds import Feeds, doors_of
 from gpstime.app.floor import floor
 from gpstime.app.live import LiveTime
 from gpstime.app.pulse_door import PulseDoor
@@ -141,6 +142,11 @@ def fit(
         "noise": "auto",
     }
     fitted.facts |= {"board": model, "host": fitted.head["host"]}
+    if fed := doors_of(config.feeds):
+        fitted.feeds = feeds = Feeds(fed, time.now, fitted.fed)
+        fitted.parts["feeds"] = feeds.facts
+        fitted.closing.append(feeds.close)
+        fitted.said.append(f"feeds: {', '.join(door.to for door in fed)}")
     if record:
         from gpstime.store.record import Record
 

@@ -8,13 +8,14 @@ import ctypes
 import gc
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
 from typing import TextIO
 
 import gpstime
 from gpstime.app.config import DEFAULT_FILE, ConfigError, load
+from gpstime.app.feeds import Feeds
 from gpstime.app.journal import INFO, NOTICE, WARNING, Journal, Relay
 from gpstime.app.live import LiveTime, LiveWorld
 from gpstime.app.notify import Notify
@@ -52,6 +53,9 @@ class Fitted:
     trim_of: Callable[[str], TrimSpec | None] = lambda chip: None
     """What the trim register of the RTC does, as far as it was open yet."""
     told: Relay = field(default_factory=Relay)
+    feeds: Feeds | None = None
+    """Whom the time is told, if anybody; `fed` is what it has to say."""
+    fed: Relay = field(default_factory=Relay)
 
 
 class Signals:
@@ -126,9 +130,13 @@ def serve(
             for line in fitted.said:
                 journal.write(INFO, line)
             fitted.told.listen(lambda sentence: journal.tell("record", WARNING, sentence, time.now()))
+            fitted.fed.listen(lambda sentence: journal.tell("feed", NOTICE, sentence, time.now()))
             notify.ready()
             settle()
-            sinks: Sequence[Sink] = [*fitted.sinks, standing, journal, Telling(notify, standing)]
+            sinks: list[Sink] = [*fitted.sinks, standing, journal, Telling(notify, standing)]
+            if fitted.feeds is not None:
+                fitted.feeds.attach(engine, leap)
+                sinks.insert(0, fitted.feeds)  # who waits for the time comes before who writes it down
             run(world, engine, sinks)
             notify.stopping()
             journal.sum_up(time.now())

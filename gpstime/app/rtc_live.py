@@ -16,7 +16,7 @@ from gpstime.app.rtc_second import TrueSecond, second_of_service, verified_secon
 from gpstime.app.rtc_source import RtcSource
 from gpstime.app.rtc_starts import Beside
 from gpstime.app.run import run
-from gpstime.app.settings import Record, Rtc
+from gpstime.app.settings import Feeds, Record, Rtc
 from gpstime.app.status import ask_status
 from gpstime.app.worlds import Machine, this_machine
 from gpstime.core.engine import Engine
@@ -68,7 +68,7 @@ class LiveBench:
         from gpstime.app.sources import PpsSource
 
         m = self._machine()
-        config = replace(self._config, record=Record(folder=""), rtc=Rtc())
+        config = replace(self._config, record=Record(folder=""), rtc=Rtc(), feeds=Feeds())
         fitted = fit(config, m.time, clocks=m.clocks, doors=m.doors, steering=m.steering)
         for source in fitted.sources:
             if isinstance(source, PpsSource):

@@ -145,7 +145,8 @@ class Standing:
             "last_labelled_t": None if last is None or last.second is None else last.at,
             "offset_ns": last.offset_ns if last is not None and current else None,
             "pulse": self._as_device(self.pulse, now),
-            "receiver": self._as_device(self.receiver, now) | {"sentences": engine.nmea.sentences, "fix": pairing.fix},
+            "receiver": self._as_device(self.receiver, now)
+            | {"sentences": engine.nmea.sentences, "fix": pairing.fix, "delay": self._delay()},
             "rejected": dict(sorted(engine.rejected.items())),
             "steps": engine.steps.count,
             "steered_by": engine.steps.steered or "",
@@ -153,6 +154,10 @@ class Standing:
             **self.facts,
             **{name: ask() for name, ask in self.parts.items()},
         }
+
+    def _delay(self) -> dict[str, int] | None:
+        delay = self.engine.pairing.delay
+        return None if delay is None else {"median_ns": delay.median_ns, "spread_ns": delay.spread_ns, "n": delay.n}
 
     @staticmethod
     def _as_device(device: Device, now: RawNs) -> dict[str, object]:

@@ -72,11 +72,11 @@ def _live(args: argparse.Namespace) -> Opened:
     from gpstime.app.catalogue import fit
     from gpstime.app.config import load
     from gpstime.app.rtc_source import RtcSource
-    from gpstime.app.settings import Record, rtc_chip
+    from gpstime.app.settings import Feeds, Record, rtc_chip
     from gpstime.app.sources import PpsSource
 
     machine = this_machine()
-    config = replace(load(args.config), record=Record(folder=""))
+    config = replace(load(args.config), record=Record(folder=""), feeds=Feeds())
     if args.source is not None:
         config = replace(config, receiver=replace(config.receiver, source=args.source))
     if args.rtc is not None:

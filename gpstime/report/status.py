@@ -40,6 +40,16 @@ def _record(r: dict[str, Any]) -> str:
     return f"run {r['run']}, {r['written_bytes'] / 1e6:.1f} MB written{ring}"
 
 
+def _delay(receiver: dict[str, Any]) -> str:
+    delay = receiver.get("delay")
+    return f", {delay['median_ns'] / 1e6:.0f} ms after the pulse, give or take {delay['spread_ns'] / 1e6:.0f} ms" if delay else ""
+
+
+def _feed(feed: dict[str, Any]) -> str:
+    failed = f", {feed['failed']} could not be" if feed["failed"] else ""
+    return f"{feed['state']}: {feed['why']}; {feed['sent']} samples sent{failed}"
+
+
 def as_text(s: dict[str, Any]) -> str:
     """Several lines for people."""
     rows = [("status", f"{s.get('status')}: {s.get('why')}")]
@@ -55,13 +65,14 @@ def as_text(s: dict[str, Any]) -> str:
         rows.append(("pulse", _device(s["pulse"])))
         if isinstance(s.get("stamps"), dict) and s["stamps"].get("backend"):
             rows.append(("stamps", f"{say_lateness(s['stamps'])} ({s['stamps']['backend']})"))
-        rows.append(("receiver", f"{_device(s['receiver'])}; {s['receiver']['sentences']} sentences"))
+        rows.append(("receiver", f"{_device(s['receiver'])}; {s['receiver']['sentences']} sentences{_delay(s['receiver'])}"))
         rejected = ", ".join(f"{n} {reason}" for reason, n in sorted(s["rejected"].items(), key=lambda item: -item[1]))
         rows.append(("rejected", rejected or "none"))
         by = f"; {s['steered_by']} steers it" if s.get("steered_by") else ""
         rows.append(("steps", f"{s['steps']} of the system clock{by}"))
         if record := s.get("record"):
             rows.append(("record", _record(record)))
+        rows += [(f"feed {feed['kind']}", _feed(feed)) for feed in s.get("feeds") or ()]
         if s.get("temperature_c"):
             rows.append(("temperature", ", ".join(f"{name} {c:.1f} C" for name, c in s["temperature_c"].items())))
     lines = []
