@@ -74,7 +74,7 @@ class Chain:
         """All pulses of the trim so far: taken off the phases as they come."""
         self._window: deque[tuple[float, float, Point]] = deque(maxlen=WINDOW)
         self._suspects: list[tuple[Point, float]] = []
-        self._sigma = 0.0
+        self._sigma = self._before = 0.0
         self._errs: deque[int] = deque(maxlen=64)
         self._spec: TrimSpec | None = None
         self._trim = 0
@@ -124,6 +124,8 @@ class Chain:
                 stretch.pulses += abs(pulses)
                 self.removed_ns += moved
                 point = point.without(moved)
+            else:
+                self._before = off
         self.outliers += len(self._suspects)
         self._suspects.clear()
         self._take(point)
@@ -187,7 +189,8 @@ class Chain:
         assert self.stretch.last is not None
         after, growth = self.stretch.last.at, second - first
         passed_s = (point.true_ns - before.true_ns) / NS
-        bent = growth * first > 0 and abs(growth) > 0.5 * abs(first)
+        crept = growth / first > 0.3 and self._before / first > 0.25  # it was on its way before it was far enough off
+        bent = growth / first > 0.5 or crept
         broken = Broken(after, before.at, None if bent else round(first), growth / passed_s if bent else None)
         held = [p for p, _ in self._suspects]
         self._suspects.clear()

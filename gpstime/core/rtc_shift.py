@@ -18,6 +18,10 @@ SURE, FEW = 42.0, 12.0
 known from a few edges only (FEW is what Student's t adds, times the number)."""
 CURVED = 20.0
 """The gain over the parabola."""
+ALIKE = 9.0
+"""A difference of chi squared that tells a jump from a bend: three sigma."""
+TOLD = 7
+"""Edges after a small one that tell them apart."""
 BEND_PPB = 400.0
 """A smaller bend is weather."""
 
@@ -54,6 +58,10 @@ def shift(t: Sequence[float], x: Sequence[float], err: Sequence[float], newest: 
     curve = _free([ones, line], [ui * ui * wi for ui, wi in zip(u, w, strict=True)])
     if best - _dot(curve, left) ** 2 / _dot(curve, curve) < CURVED * noise2:
         return None
+    index = jump[1] if jump[0] >= bend[0] else bend[1]
+    young = n - index < TOLD and best < 4 * SURE * noise2
+    if (young or abs(jump[0] - bend[0]) < ALIKE * noise2) and index > max(SIDE, n - newest) + 1:
+        return None  # which of the two it was, later edges tell
     if jump[0] >= bend[0]:
         return Shift(jump[1], jump[2], 0.0)
     ppb = bend[2] * 2 / wide
