@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from gpstime.model import Adjustment, Applied, Event, Finding, RtcReading, SerialBytes
+from gpstime.model import Adjustment, Applied, Event, Finding, RtcReading, SerialBytes, Slew, Step
 from gpstime.times import RawNs, UnixNs, UtcTime
 
 
@@ -121,6 +121,31 @@ class Clocks(Protocol):
 
     def read(self) -> Together:
         """RAW, REAL, MONO, RAW; the best of a few tries."""
+        ...
+
+
+class SteeredClock(Protocol):
+    """A clock that can be steered. What is refused is said in `Applied.refused`, never raised. `max_freq_ppb`: drift and slew."""
+
+    @property
+    def max_freq_ppb(self) -> float: ...
+
+    def read(self) -> Together:
+        """The clocks together, as `Clocks` has it."""
+        ...
+
+    def slew(self, slew: Slew, at: RawNs) -> Applied:
+        """A slew that lasts for ever is the bare drift from now on; any other carries phase and ends by itself (see the driver)."""
+        ...
+
+    def step(self, step: Step, at: RawNs) -> Applied: ...
+
+    def declare(self, bound_ns: float, tai_minus_utc_s: int | None, leap: int) -> None:
+        """How far off it may be, for others to read; TAI - UTC; what is to happen at the end of this UTC day (+1, 0, -1)."""
+        ...
+
+    def release(self) -> None:
+        """Nothing but the bare drift stays in force. Safe to call twice."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Setting the system clock, once. Nothing calls this but `gpstime rtc boot --apply`."""
+"""Setting the system clock, once. Nothing calls this but `gpstime rtc boot --apply`; who steers it is `kernel_clock`."""
 
 from __future__ import annotations
 

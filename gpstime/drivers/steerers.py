@@ -9,5 +9,7 @@ STEERERS = {
     "systemd-timesyn": "systemd-timesyncd",  # the kernel keeps 15 characters of a name
     "systemd-timesyncd": "systemd-timesyncd",
     "phc2sys": "phc2sys",
+    "ptp4l": "ptp4l",  # with software time stamps it steers the system clock itself
+    "openntpd": "openntpd",
 }
 """Programs that set or slew the system clock, by the kernel's name for the process."""

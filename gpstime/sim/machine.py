@@ -30,7 +30,7 @@ class FakeMachine:
     def __init__(self, raw: int = 1000 * NS, real: int = 1_800_000_000 * NS, cost_ns: int = 60) -> None:
         self._now = raw
         self._since, self._mono, self._apart = raw, raw + 12_345, real - raw - 12_345
-        self._ppb = 0
+        self._ppb: float = 0
         self.cost_ns = cost_ns
         self.stalls: list[int] = []
         self._planned: list[tuple[int, Callable[[], None]]] = []
@@ -79,7 +79,7 @@ class FakeMachine:
 
     def _mono_now(self) -> int:
         passed = self._now - self._since
-        return self._mono + passed + passed * self._ppb // NS
+        return self._mono + passed + round(passed * self._ppb / NS)
 
     def shows(self, native: Native) -> int:
         """One clock, now."""

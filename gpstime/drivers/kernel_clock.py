@@ -1,0 +1,177 @@
+"""The system clock, steered through clock_adjtime so that whatever happens to this program only the bare drift stays in force.
+
+The frequency is the crystal's bare drift and nothing else: `freq`, and `tick` where that is not enough. Phase is carried by means
+that the kernel ends by itself: whole microseconds by adjtime (ADJ_OFFSET_SINGLESHOT), used up within the clock's next second; the
+rest by the PLL's offset with the frequency held (STA_FREQHOLD, constant 0), of which the kernel takes a quarter each second. Both
+are renewed after each pulse. So a program that is killed in the middle of a slew leaves at most one second's phase and 1.5 us to
+be carried, and then a clock that runs at its drift. No watchdog, no second process.
+
+The price: a phase asked for now is carried from the clock's next second on (`Policy.next_second` tells the loop).
+
+STA_UNSYNC stays set, so that the kernel does not copy this clock into the RTC every 11 minutes (P19); `maxerror` is kept up beside
+it, which is what other programs read. The C library's function and layout are chosen in `adjtimex`: its adjtimex is clock_adjtime
+on CLOCK_REALTIME. Everything is read back: the kernel cuts a frequency beyond 500 ppm without a word.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+from collections.abc import Callable
+from typing import Any
+
+from gpstime.drivers.adjtimex import STA_DEL, STA_INS, STA_PLL, STA_UNSYNC, TICK_US, Call, kernel_call
+from gpstime.model import Applied, Slew, Step
+from gpstime.ports import Clocks, Together
+from gpstime.times import NS, RawNs
+
+ADJ_OFFSET, ADJ_FREQUENCY, ADJ_MAXERROR, ADJ_ESTERROR, ADJ_STATUS, ADJ_TIMECONST = 0x1, 0x2, 0x4, 0x8, 0x10, 0x20
+ADJ_TAI, ADJ_SETOFFSET, ADJ_NANO, ADJ_TICK = 0x80, 0x100, 0x2000, 0x4000
+ADJ_SINGLESHOT = 0x8001
+"""linux/timex.h."""
+STA_FREQHOLD = 0x80
+FREQ_PPB = 500_000.0
+"""What `freq` holds."""
+TICK_PPB = 1e5
+"""One us of `tick` at USER_HZ 100."""
+MOST_TICKS = 1000
+"""10 %: the kernel refuses more."""
+MOST_US = 500
+"""What adjtime carries in a second."""
+SHARE = 4
+"""The PLL at constant 0 carries a quarter of its offset in a second."""
+LONGEST_US = 16_000_000
+"""The kernel's largest `maxerror`: nothing is known."""
+NOT_PERMITTED = (
+    "NOT_PERMITTED: the kernel lets nobody steer its clock without CAP_SYS_TIME: run with sudo, or give the unit "
+    "AmbientCapabilities=CAP_SYS_TIME (in a container: --cap-add SYS_TIME)"
+)
+
+
+class KernelClock:
+    """Fits `ports.SteeredClock`. `era`: how many steps of the clock were seen so far, by whoever counts them.
+
+    `on_frequency` is told each frequency that was really set (ppb), so that nobody takes it for a stranger's.
+    """
+
+    max_freq_ppb = FREQ_PPB
+
+    def __init__(
+        self,
+        clocks: Clocks,
+        call: Call | None = None,
+        timex_type: Callable[[], Any] | None = None,
+        era: Callable[[], int] | None = None,
+        on_frequency: Callable[[float], None] = lambda ppb: None,
+    ) -> None:
+        if call is None or timex_type is None:
+            call, timex_type = kernel_call()
+        self._clocks, self._call, self._timex = clocks, call, timex_type
+        self._steps = 0
+        self._era = era or (lambda: self._steps)
+        self._on_frequency = on_frequency
+        self._engaged = False
+        self._bare_ppb: float | None = None
+        self._leap = 0
+
+    def read(self) -> Together:
+        return self._clocks.read()
+
+    # ---- steering --------------------------------------------------------------------------------------------------------------
+
+    def slew(self, slew: Slew, at: RawNs) -> Applied:
+        """The bare drift for ever, or a phase (the frequency beyond the bare drift, for a second) from the next second on."""
+        try:
+            self._engage()
+            if math.isinf(slew.lasting_s):
+                return Applied(at, self._frequency(slew.freq_ppb), 0, self._era(), "gpstime")
+            if self._bare_ppb is None:
+                self._bare_ppb = self._now_ppb(self._ask(0))
+            carried_ns = self._phase(slew.freq_ppb - self._bare_ppb)
+            return Applied(at, self._bare_ppb + carried_ns, 0, self._era(), "gpstime")
+        except OSError as e:
+            return self._refused(at, e)
+
+    def step(self, step: Step, at: RawNs) -> Applied:
+        """At once, by ADJ_SETOFFSET: relative, so that no time is lost between reading the clock and setting it."""
+        seconds, ns = divmod(step.delta_ns, NS)
+        try:
+            self._engage()
+            self._ask(ADJ_SETOFFSET | ADJ_NANO, time_s=seconds, time_us=ns)
+        except OSError as e:
+            return self._refused(at, e)
+        era = self._era() + 1
+        self._steps += 1
+        return Applied(at, None, step.delta_ns, era, "gpstime")
+
+    def declare(self, bound_ns: float, tai_minus_utc_s: int | None, leap: int) -> None:
+        """Also when nothing is known: an infinite bound is the kernel's largest. Nothing before the clock was steered once."""
+        if not self._engaged:
+            return
+        us = LONGEST_US if not bound_ns < LONGEST_US * 1000 else math.ceil(bound_ns / 1000)
+        self._leap = leap
+        try:
+            now = self._ask(ADJ_MAXERROR | ADJ_ESTERROR | ADJ_STATUS, maxerror=us, esterror=us, status=self._status())
+            if tai_minus_utc_s is not None and now.tai != tai_minus_utc_s:
+                self._ask(ADJ_TAI, constant=tai_minus_utc_s)
+        except OSError:
+            pass  # what is steered with the same right says so
+
+    def release(self) -> None:
+        if not self._engaged:
+            return
+        self._engaged = False
+        try:
+            self._ask(ADJ_SINGLESHOT, offset=0)
+            self._ask(ADJ_OFFSET, offset=0)
+            if self._bare_ppb is not None:
+                self._frequency(self._bare_ppb)
+            self._ask(ADJ_STATUS, status=STA_UNSYNC)  # without STA_PLL the kernel forgets leap flags and time constant too
+        except OSError:
+            pass  # the slews end by themselves
+
+    # ---- calls -----------------------------------------------------------------------------------------------------------------
+
+    def _status(self) -> int:
+        leap = STA_INS if self._leap > 0 else STA_DEL if self._leap < 0 else 0
+        return STA_PLL | STA_FREQHOLD | STA_UNSYNC | leap
+
+    def _engage(self) -> None:
+        """The PLL that carries phase and learns nothing. In this order: the time constant is taken as it is in ns mode only."""
+        if not self._engaged:
+            self._ask(ADJ_STATUS | ADJ_NANO, status=self._status())
+            self._ask(ADJ_TIMECONST, constant=0)
+            self._engaged = True
+
+    def _frequency(self, ppb: float) -> float:
+        """What was really set (the kernel's grain is 0.015 ppb)."""
+        ticks = 0 if abs(ppb) <= FREQ_PPB else max(-MOST_TICKS, min(MOST_TICKS, round(ppb / TICK_PPB)))
+        freq = round((ppb - ticks * TICK_PPB) * 65_536 / 1000)
+        self._bare_ppb = set_ppb = self._now_ppb(self._ask(ADJ_FREQUENCY | ADJ_TICK, freq=freq, tick=TICK_US + ticks))
+        self._on_frequency(set_ppb)
+        return set_ppb
+
+    @staticmethod
+    def _now_ppb(timex: Any) -> float:
+        return float(timex.freq * 1000 / 65_536 + (timex.tick - TICK_US) * TICK_PPB)
+
+    def _phase(self, ns: float) -> float:
+        """Carried in the clock's next second; what an earlier call left to be carried is replaced."""
+        us = max(-MOST_US, min(MOST_US, round(ns / 1000)))
+        rest = round(max(-500.0, min(500.0, ns - 1000 * us)) * SHARE)
+        self._ask(ADJ_SINGLESHOT, offset=us)
+        took = self._ask(ADJ_OFFSET, offset=rest)
+        return 1000.0 * us + float(took.offset) / SHARE
+
+    def _ask(self, modes: int, **fields: int) -> Any:
+        timex = self._timex()
+        timex.modes = modes
+        for name, value in fields.items():
+            setattr(timex, name, value)
+        self._call(timex)
+        return timex
+
+    def _refused(self, at: RawNs, error: OSError) -> Applied:
+        self._engaged = False
+        why = NOT_PERMITTED if error.errno == errno.EPERM else f"REFUSED: the kernel does not take this: {error.strerror or error}"
+        return Applied(at, None, 0, self._era(), "", why)
