@@ -38,9 +38,9 @@ def test_the_middle_of_a_read_is_late() -> None:
     late = []
     for _ in range(30):
         wired.sleep(0.7)
-        before = wired.time.now()
+        before = wired.time.at
         wired.bus.read_i2c_block_data(0x68, 0x00, 7)
-        middle = (before + wired.time.now()) // 2
+        middle = (before + wired.time.at) // 2
         # START, and the repeated START after the address and the register
         late.append(middle - (before + wired.bus.overhead_ns + 2 * 9 * 10_000))
     assert min(late) > 250_000
