@@ -41,7 +41,7 @@ def measure_chip(bench: Bench, lasts_s: float) -> Measured:
     held = trim_of(bench.chip)
     followed = bench.follow(lasting_s(held.spec, lasts_s))
     beside, track = followed.beside, followed.engine.rtc
-    stretch = max(track.bus.chain.stretches, key=lambda s: s.span_s)
+    stretch = track.best(track.bus) or track.bus.chain.stretch
     drift, why = _drift(stretch)
     if drift is None and beside.said:
         why = f"{why}; {beside.said[-1]}"

@@ -132,7 +132,7 @@ class RtcWatch:
         track = self._engine.rtc
         if not track.chip and not self.lost and not track.sqw.chain.stretch.n:
             return None
-        bus, sqw = _longest(track.bus), _longest(track.sqw)
+        bus, sqw = track.best(track.bus), track.best(track.sqw)
         via = "sqw" if sqw is not None and sqw.drift() is not None else "bus"
         chosen = sqw if via == "sqw" else bus
         drift = None if chosen is None else chosen.drift()
@@ -187,11 +187,6 @@ class RtcWatch:
 
 def _way(track: RtcTrack) -> Way:
     return track.sqw if track.sqw.chain.stretch.n > track.bus.chain.stretch.n else track.bus
-
-
-def _longest(way: Way) -> Stretch | None:
-    found = [s for s in way.chain.stretches if s.first is not None]
-    return max(found, key=lambda s: s.span_s) if found else None
 
 
 def _said(stretch: Stretch | None) -> Stretched | None:

@@ -23,14 +23,13 @@ from gpstime.sim.chips import chip
 from gpstime.sim.fake_i2c import FakeI2cBus
 from gpstime.sim.faults import Fault
 from gpstime.sim.i2c_faults import IO, REMOTE_IO, TIMED_OUT
+from gpstime.sim.kernel_rtc import ElevenMinutes
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.streams import stream
 from gpstime.sim.world import SimWorld
 from gpstime.times import NS, RawNs, UtcTime
 
 WARMING_S = 60.0
-KERNEL_LATE_NS, KERNEL_JITTER_NS = 1_200_000, 200_000
-"""A workqueue and a transfer of eight bytes lie between the kernel's decision and the chip."""
 RTC_FAULTS = ("rtc-rewrite", "rtc-set", "rtc-warm", "rtc-errors", "rtc-gone", "rtc-held")
 
 
@@ -88,13 +87,14 @@ class RtcWorld:
         self.head = self.world.head | {"rtc": name}
         self.truth = self.world.truth
         self.written: list[tuple[int, int]] = []
-        """(true ns, by how much the chip's phase jumped) of each write by somebody else."""
+        """(true ns, by how much the chip's phase jumped) of each write by a stranger."""
         self._plans: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._edges: list[SqwEdge] = []
         self._seq = 0
         self._noise = stream(scenario.seed, "rtc/sqw").gauss
-        self._lateness = stream(scenario.seed, "rtc/kernel").gauss
+        self.kernel: ElevenMinutes | None = None
+        """The kernel's writer, where the scenario has it."""
         self._plan_faults(self._faults)
         if sim_chip.trim is not None:
             self.chip.write_trim(sim_chip.trim)
@@ -125,7 +125,7 @@ class RtcWorld:
             ahead = round(f.number("ahead") * NS)
             self._plan(f.at_s * NS, lambda: self._write(ahead))
         if (f := faults.get("rtc-rewrite")) is not None:
-            self._plan(f.at_s * NS, self._rewrite)
+            self.kernel = self._kernel(f)
         if (f := faults.get("rtc-gone")) is not None:
             self._plan(f.at_s * NS, lambda: self.bus.unplug(self.fake.address))
             if f.for_s < 1e12:
@@ -135,14 +135,16 @@ class RtcWorld:
             if f.for_s < 1e12:
                 self._plan((f.at_s + f.for_s) * NS, lambda: self.bus.let_go(self.fake.address))
 
-    def _rewrite(self) -> None:
-        """The kernel in eleven-minute mode: its clock goes to the chip, a moment late, and again later."""
-        fault = self._faults["rtc-rewrite"]
-        now = self.time.true_now
-        self._write(-KERNEL_LATE_NS - round(abs(self._lateness(0.0, KERNEL_JITTER_NS))))
-        after = now + fault.number("every") * NS
-        if after < (fault.at_s + fault.for_s) * NS:
-            self._plan(after, self._rewrite)
+    def _kernel(self, fault: Fault) -> ElevenMinutes:
+        """The kernel in eleven-minute mode, as long as the fault lasts."""
+        return ElevenMinutes(
+            self.fake,
+            lambda true_ns: self.world.clock.shown(self.time.raw_at(true_ns)),
+            synchronised=lambda: fault.on(self.time.true_now / NS),
+            first_ns=round(fault.at_s * NS),
+            every_s=fault.number("every"),
+            seed=self.scenario.seed,
+        )
 
     def _write(self, ahead_ns: int) -> None:
         """Somebody sets the chip from the system clock, such that it is ahead of it by so much."""

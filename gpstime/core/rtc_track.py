@@ -14,7 +14,7 @@ from dataclasses import replace
 from gpstime.core.rtc_axis import Axis, Seen
 from gpstime.core.rtc_chain import Broken, Chain, blends
 from gpstime.core.rtc_stretch import Point, Stretch
-from gpstime.core.rtc_words import Setter, because, on_grid
+from gpstime.core.rtc_words import KERNEL_S, Setter, because, on_grid
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
 from gpstime.model import (
@@ -104,6 +104,16 @@ class RtcTrack:
     def forget(self) -> None:
         """The pulses so far were no reference (no fix)."""
         self.axis.forget()
+
+    def best(self, way: Way) -> Stretch | None:
+        """The longest stretch that may be believed: once the kernel rewrites, one of more than eleven minutes hides a rewrite."""
+        rewrites = [b.after for b in self.breaks if b.reason == "kernel-rewrite"]
+        found = [
+            s
+            for s in way.chain.stretches
+            if s.first is not None and not (rewrites and s.first.at >= rewrites[0] and s.span_s > KERNEL_S)
+        ]
+        return max(found, key=lambda s: s.span_s) if found else None
 
     # ---- edges ---------------------------------------------------------------------------------------------------------------
 

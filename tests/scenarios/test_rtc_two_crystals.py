@@ -132,7 +132,8 @@ def test_the_eleven_minute_writer_is_seen_and_its_twin_is_wrong(ppm: float) -> N
     """F-R13, P19. The twin does not look for it: its interval is narrow, and nowhere near the truth."""
     chip, faults = SimChip("ds3231", ppm), ("rtc-rewrite", "chrony-slews")  # a kernel writes when its clock is disciplined
     seen = Ran(chip, 2 * 3600, faults)
-    assert len(seen.world.written) == 11
+    assert seen.world.kernel is not None
+    assert len(seen.world.kernel.wrote) == 11
     assert seen.rtc.status == "rewritten"
     assert set(seen.breaks()) == {"kernel-rewrite"}
     assert len(seen.breaks()) >= 10
@@ -145,7 +146,7 @@ def test_the_eleven_minute_writer_is_seen_and_its_twin_is_wrong(ppm: float) -> N
     drift = twin.rtc.drift
     assert drift is not None
     assert abs(drift.mean_ppb - ppm * 1e3) > 5 * (drift.mean_hi_ppb - drift.mean_lo_ppb)
-    assert abs(drift.mean_ppb) < 0.3 * abs(ppm * 1e3)  # it shows the system clock's rate, not its own
+    assert abs(drift.mean_ppb) < 0.4 * abs(ppm * 1e3)  # it shows the system clock's rate, not its own
 
 
 def test_no_writer_no_alarm() -> None:
