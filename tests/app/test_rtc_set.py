@@ -31,6 +31,16 @@ def test_within_a_millisecond(name: str, seed: int) -> None:
     assert entry.whole("ahead_ns") == done.residue_ns
 
 
+@pytest.mark.parametrize("ahead", ["0.35s", "0.5s", "0.69s", "-0.4s", "1s", "-1s"])
+def test_the_chip_is_no_witness_for_its_own_set(ahead: str) -> None:
+    """One that is off by a part of a second contradicts the sentences, which would leave the second ambiguous."""
+    b = bench("pcf8523", f"--rtc-offset={ahead}")
+    b.follow(60)
+    done = set_chip(b)
+    assert done.within
+    assert abs(truly_ahead_ns(b)) < 1.2 * MS
+
+
 def test_a_chip_that_lost_power_is_trusted_again() -> None:
     b = bench("ds3231", "--rtc-untrusted")
     assert not truth(b).trusted
