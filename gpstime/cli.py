@@ -15,8 +15,10 @@ import gpstime
 from gpstime.errors import GpstimeError
 
 COMMANDS = {
+    "chrony": ("gpstime.report.chrony", "lines for chrony.conf that fit what was measured, and what chronyc's flags mean"),
     "config": ("gpstime.report.config", "the service's configuration in force, and every error in it"),
     "devices": ("gpstime.report.devices", "what this board has, and what to change in which file"),
+    "discipline": ("gpstime.report.discipline", "steer a clock by the pulse: a dry run, unless --steer is said"),
     "export": ("gpstime.app.export", "a run of the record as an open capture"),
     "import": ("gpstime.app.bring", "open captures into a record"),
     "lab": ("gpstime.app.lab", "the loop that steers a clock, on traces of a crystal and a pulse"),
@@ -31,15 +33,27 @@ COMMANDS = {
 """name: (module with `add_arguments(parser)` and `command(args) -> int`, one line of help); imported only when needed"""
 
 
+class _Help(argparse.HelpFormatter):
+    """As wide as the terminal; argparse itself loads shutil and three compressors to ask how wide that is."""
+
+    def __init__(self, prog: str) -> None:
+        try:
+            columns = int(os.environ.get("COLUMNS") or os.get_terminal_size().columns)
+        except (OSError, ValueError):
+            columns = 0
+        super().__init__(prog, width=(columns or 80) - 2)
+
+
 def _parser(wanted: str | None) -> argparse.ArgumentParser:
     """The parser, complete for the command `wanted` only: importing all commands to print a list would cost their start-up."""
-    parser = argparse.ArgumentParser(prog="gpstime", description="How wrong is this clock?", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="gpstime", description="How wrong is this clock?", allow_abbrev=False, formatter_class=_Help
+    )
     parser.add_argument("--version", action="version", version=f"gpstime {gpstime.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, line) in COMMANDS.items():
-        sub = commands.add_parser(
-            name, help=line, description=(line[0].upper() + line[1:] + ".").replace("%%", "%"), allow_abbrev=False
-        )
+        about = (line[0].upper() + line[1:] + ".").replace("%%", "%")
+        sub = commands.add_parser(name, help=line, description=about, allow_abbrev=False, formatter_class=_Help)
         if name == wanted:
             importlib.import_module(module).add_arguments(sub)
     return parser

@@ -49,6 +49,17 @@ def _nearest(word: str, known: list[str]) -> str:
     return f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
 
 
+def _toml_remedy(why: str) -> str:
+    """What to do about an error in tomllib's words."""
+    if "Cannot declare" in why or "Cannot overwrite" in why:
+        return "each section and each key may stand only once"
+    if "Expected ']'" in why:
+        return "a section is a line of its own like [receiver]"
+    if "Invalid value" in why or "Expected newline" in why:
+        return "text values need quotation marks"
+    return 'a line is a section like [receiver], a key like port = "/dev/serial0", or a comment that begins with #'
+
+
 def parse(text: str, name: str) -> Config:
     """The configuration in `text`; ConfigError with every problem in it. `name` is the file's, for messages."""
     import tomllib  # the service needs it once
@@ -59,13 +70,13 @@ def parse(text: str, name: str) -> Config:
         why, _, place = str(e).partition(" (at ")
         line = re.search(r"line (\d+)", place)
         number = line[1] if line else str(text.count("\n") + 1)
-        raise ConfigError([f"{name}:{number}: this is no TOML: {why}; text values need quotation marks."]) from None
+        raise ConfigError([f"{name}:{number}: this is no TOML: {why}; {_toml_remedy(why)}."]) from None
     places = _lines_of(text)
     problems: list[tuple[int, str]] = []
 
     def problem(where: str, what: str) -> None:
         line = places.get(where, places.get(where.partition(".")[0], 1))
-        problems.append((line, f"{name}:{line}: {what}."))
+        problems.append((line, f"{name}:{line}: {what}" + ("" if what.endswith("?") else ".")))
 
     parts: dict[str, Any] = {}
     lines: dict[str, int] = {}
@@ -108,7 +119,7 @@ def load(path: str | None) -> Config:
     """The configuration of the file at `path`; None is the default place, where it may also be absent: then all is default."""
     name = path or DEFAULT_FILE
     try:
-        text = Path(name).read_bytes().decode("utf-8")
+        text = Path(name).read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
     except FileNotFoundError:
         if path is None:
             return Config()

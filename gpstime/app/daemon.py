@@ -22,7 +22,7 @@ from gpstime.app.notify import Notify
 from gpstime.app.run import run
 from gpstime.app.settings import Config
 from gpstime.app.standing import Standing, say_frequency
-from gpstime.app.status import StatusSocket
+from gpstime.app.status import StatusSocket, check_place
 from gpstime.core.engine import Engine
 from gpstime.core.trim import TrimSpec
 from gpstime.model import Drift, Event, Finding, LabelChange
@@ -162,6 +162,8 @@ def command(args: argparse.Namespace) -> int:
         for problem in e.problems:
             print(f"gpstime run: {problem}", file=sys.stderr)
         return 2
+    if config.service.socket:
+        check_place(config.service.socket)  # the record would begin a run for nothing
     from gpstime.app.catalogue import fit
     from gpstime.drivers.leap_files import load as load_leaps
     from gpstime.drivers.timebase import MachineTime

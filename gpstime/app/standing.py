@@ -8,6 +8,7 @@ from typing import Any
 
 import gpstime
 from gpstime.core.engine import Engine
+from gpstime.core.long_delay import LongDelay
 from gpstime.model import (
     ClockStep,
     DeviceFound,
@@ -50,11 +51,12 @@ class Standing:
         self.engine, self.started = engine, started
         self.facts = dict(facts or {})
         self.parts: dict[str, Callable[[], object]] = {}
-        self.pulse, self.receiver = Device(), Device()
+        self.pulse, self.receiver, self.other = Device(), Device(), Device()
         self.offset: Offset | None = None
         self.labelled: Offset | None = None
         self.drift: Drift | None = None
         self.used = 0
+        self.sentences = LongDelay()
         self.temperature: dict[str, float] = {}
         self._on: dict[type, Callable[[Any], None]] = {
             PpsEdge: self._edge,
@@ -81,6 +83,7 @@ class Standing:
 
     def _offset(self, offset: Offset) -> None:
         self.offset = offset
+        self.sentences.add(offset.at, self.engine.pairing.delay if offset.second is not None else None)
         self.used += offset.kind is Kind.OK
         if offset.second is not None:
             self.labelled = offset
@@ -89,11 +92,16 @@ class Standing:
         self.drift = drift
 
     def device(self, source: str) -> Device:
+        """Pulse, receiver, or (a clock chip and its output) neither."""
+        if source.startswith("rtc"):
+            return self.other
         return self.pulse if source.startswith("pps") else self.receiver
 
     def _lost(self, lost: DeviceLost) -> None:
         device = self.device(lost.source)
         device.losses += device.there is True
+        if device is self.receiver:
+            self.sentences.forget()
         device.there, device.reason = False, lost.reason
 
     def _found(self, found: DeviceFound) -> None:
@@ -114,7 +122,7 @@ class Standing:
             return "starting", "no pulse yet"
         if quiet:
             why = self.pulse.reason if self.pulse.there is False else "the input is open, but no edge comes"
-            return "no-pulses", f"no pulse: {why}"
+            return "no-pulses", why if why.startswith("no pulse: ") else f"no pulse: {why}"
         if self.receiver.seen_at is None or now - self.receiver.seen_at > SILENT_NS:
             why = self.receiver.reason if self.receiver.there is False else "the port is open, but no byte comes"
             return "no-receiver", f"pulses, but no receiver: {why}"
@@ -156,7 +164,7 @@ class Standing:
         }
 
     def _delay(self) -> dict[str, int] | None:
-        delay = self.engine.pairing.delay
+        delay = self.sentences.delay
         return None if delay is None else {"median_ns": delay.median_ns, "spread_ns": delay.spread_ns, "n": delay.n}
 
     @staticmethod

@@ -77,6 +77,21 @@ class StatusSocket:
             os.unlink(self.path)
 
 
+def check_place(path: str) -> None:
+    """DeviceError where a socket could never be made, before anything else is begun."""
+    folder = os.path.dirname(path)
+    if not os.path.isdir(folder):
+        raise DeviceError(f"the folder {folder} of the status socket is not there: {_PLACE}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DeviceForbidden(f"user {os.getuid()} may not write to {folder}, where the status socket is to be: {_PLACE}")
+
+
+_PLACE = (
+    'make it, or give [service] socket a folder that this user may write to, or "" for none (systemd makes the default one for the '
+    "service)"
+)
+
+
 def _clear_way(path: str) -> None:
     """A socket that nobody listens to any more is removed; one that somebody does is a second service; anything else is kept."""
     try:

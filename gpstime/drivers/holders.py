@@ -57,6 +57,8 @@ def holders(device: str, proc: Path = PROC, own: int | None = None) -> list[Hold
         place = proc / str(pid)
         command = _read(place / "comm").strip()
         if _has_open(place / "fd", node):
+            if _far_end(place, node):
+                continue
             found.append(Holder(pid, command or "a process", True, device))
         elif command in _NAMED and _names(place / "cmdline", names):
             found.append(Holder(pid, command, False, device))
@@ -83,6 +85,18 @@ def _has_open(folder: Path, node: str) -> bool:
         except OSError:
             continue
     return False
+
+
+def _far_end(place: Path, node: str) -> bool:
+    """Whoever has the master of this pty is its other end and no second reader: a program that plays receiver may open both."""
+    folder, _, number = node.rpartition("/")
+    if folder != "/dev/pts":
+        return False
+    try:
+        masters = [fd for fd in os.listdir(place / "fd") if os.readlink(place / "fd" / fd) in ("/dev/ptmx", "/dev/pts/ptmx")]
+    except OSError:
+        return False
+    return any(f"tty-index:\t{number}\n" in _read(place / "fdinfo" / fd) for fd in masters)
 
 
 def _names(path: Path, names: set[str]) -> bool:

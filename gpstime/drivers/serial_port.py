@@ -11,7 +11,6 @@ there. Each costs three wake-ups, the dearest thing that a quiet service does: `
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import select
@@ -22,8 +21,9 @@ from typing import TYPE_CHECKING
 from gpstime.drivers.gather import Gather
 from gpstime.drivers.holders import PROC, Holder, holders
 from gpstime.drivers.retry import Retry
+from gpstime.drivers.serial_refused import refused
 from gpstime.drivers.timebase import MachineTime
-from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing, UsageError
+from gpstime.errors import DeviceBusy, DeviceError, DeviceMissing, UsageError
 from gpstime.model import SerialBytes
 from gpstime.ports import Timebase
 from gpstime.times import NS, RawNs
@@ -127,7 +127,7 @@ class SerialPort:
         except (OSError, termios.error, ValueError) as error:
             if port is not None:
                 port.close()
-            raise self._refused(device, error) from None
+            raise refused(device, error, self._proc) from None
         self._port = port
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
@@ -139,8 +139,9 @@ class SerialPort:
         self._node = node
         if not network:
             self._link = self._stable_name(node) or self._link
-            self._notes += [h.sentence() for h in holders(device, self._proc) if self.shared or not h.sure]
-        self._looked_at = None
+            found = [h for h in holders(node, self._proc) if self.shared or not h.sure]
+            self._notes += [h.sentence() for h in found]
+        self._looked_at = self._time.now() if not network and found else None
         self._gather.relearn()
 
     def _stable_name(self, node: str) -> str:
@@ -150,22 +151,6 @@ class SerialPort:
         except OSError:
             return ""
         return next((str(link) for link in links if os.path.realpath(link) == node), "")
-
-    def _refused(self, device: str, error: BaseException) -> DeviceError:
-        code = getattr(error, "errno", None) or (error.args[0] if error.args and isinstance(error.args[0], int) else None)
-        if code in (errno.EACCES, errno.EPERM):
-            return DeviceForbidden(
-                f"{device}: permission denied. Join the group that owns it: sudo usermod -aG dialout $USER, then log in again."
-            )
-        if code in (errno.EAGAIN, errno.EBUSY):
-            found = holders(device, self._proc)
-            who = found[0].sentence() if found else f"{device} is locked by another process: stop it (as root, fuser -v names it)."
-            return DeviceBusy(who)
-        if "://" in device:
-            return DeviceMissing(f"{device}: no connection ({error}). Is the sender running?")
-        if not os.path.exists(device):
-            return DeviceMissing(f"{device} is not there. Is the receiver plugged in, and the UART enabled in config.txt?")
-        return DeviceMissing(f"{device} can't be opened as a serial port ({error}).")
 
     def _lose(self, why: str) -> DeviceMissing:
         self._shut()

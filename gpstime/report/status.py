@@ -11,6 +11,7 @@ from gpstime.app.config import load
 from gpstime.app.durations import say_duration
 from gpstime.app.lateness import say_lateness
 from gpstime.app.status import ask_status
+from gpstime.errors import UsageError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,7 @@ def _device(d: dict[str, Any]) -> str:
     ago = d.get("last_s_ago")
     last = "nothing came yet" if ago is None else f"last {say_duration(ago)} ago"
     lost = f", lost {d['losses']} times" if d.get("losses") else ""
-    return f"{d.get('reason') or 'not opened yet'}; {last}{lost}"
+    return f"{(d.get('reason') or 'not opened yet').rstrip('.')}; {last}{lost}"
 
 
 def _record(r: dict[str, Any]) -> str:
@@ -84,6 +85,9 @@ def as_text(s: dict[str, Any]) -> str:
 
 def command(args: argparse.Namespace) -> int:
     """Exit code 0 while it measures, 1 if the service runs and something is missing, 2 if it does not run or may not be asked."""
-    found = ask_status(args.socket or load(args.config).service.socket)
+    path = args.socket or load(args.config).service.socket
+    if not path:
+        raise UsageError('the service has no status socket: give [service] socket a path (it is "" in the configuration)')
+    found = ask_status(path)
     print(json.dumps(found) if args.json else as_text(found))
     return 0 if found.get("status") == "measuring" else 1

@@ -17,7 +17,7 @@ from gpstime.store.batches import pack
 from gpstime.store.capture import Mark, encode, encode_mark
 from gpstime.store.digest import THINKING, Digest
 from gpstime.store.trouble import MEANWHILE, State
-from gpstime.store.writer import KEEP_FREE, Writer
+from gpstime.store.writer import Writer
 from gpstime.times import NS, RawNs, UtcTime
 
 COMMIT_S = 60.0
@@ -43,7 +43,7 @@ class Record:
         *,
         commit_s: float = COMMIT_S,
         ring_bytes: int = 0,
-        keep_free: int = KEEP_FREE,
+        keep_free: int | None = None,
         told: Callable[[str], None] = lambda sentence: None,
     ) -> None:
         self._commit_ns = round(commit_s * NS)

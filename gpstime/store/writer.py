@@ -20,6 +20,8 @@ from gpstime.store.trouble import MEANWHILE, State, sentence, state_of
 
 KEEP_FREE = 32 << 20
 """bytes of the disk that a record leaves to others: a full root file system stops more than a record"""
+SMALL = 10
+"""of a small disk, this part instead"""
 SEGMENT = 4 << 20
 BACKLOG = 4 << 20
 """bytes that may wait for a disk that takes nothing: a day or two of batches"""
@@ -33,7 +35,7 @@ class Writer:
         folder: Path,
         head: Mapping[str, object],
         ring_bytes: int,
-        keep_free: int,
+        keep_free: int | None,
         told: Callable[[str], None],
     ) -> None:
         self._folder, self._head, self._ring, self._keep_free, self._told = folder, dict(head), ring_bytes, keep_free, told
@@ -191,10 +193,12 @@ class Writer:
         """Raw bytes go before the disk is full."""
         while True:
             room = os.statvfs(self._folder)
-            if room.f_bavail * room.f_frsize >= self._keep_free:
+            small = room.f_blocks * room.f_frsize // SMALL
+            keep = min(KEEP_FREE, small) if self._keep_free is None else self._keep_free
+            if room.f_bavail * room.f_frsize >= keep:
                 return
             if not self._forget():
-                raise OSError(errno.ENOSPC, f"less than {self._keep_free >> 20} MB are free")
+                raise OSError(errno.ENOSPC, f"less than {keep / (1 << 20):.0f} MB are free")
 
     def _say(self, state: State, why: str) -> None:
         if state is not self.state:

@@ -47,7 +47,7 @@ def test_what_the_file_says_is_in_force_and_the_rest_is_default() -> None:
     ("text", "told"),
     [
         ("[receiver]\nbaud = 9601", "c.toml:2: [receiver] baud can't be 9601: write one of 4800, 9600,"),
-        ("[receiver]\n\nbuad = 9600", "c.toml:3: [receiver] has no buad: did you mean baud?."),
+        ("[receiver]\n\nbuad = 9600", "c.toml:3: [receiver] has no buad: did you mean baud?"),
         ("[reciever]\nbaud = 9600", "c.toml:1: there is no section [reciever]: did you mean receiver?"),
         ("baud = 9600", "c.toml:1: there is no baud outside of a section: it belongs below [receiver]"),
         ("[receiver]\nport = /dev/serial0", "c.toml:2: this is no TOML: "),
@@ -57,6 +57,10 @@ def test_what_the_file_says_is_in_force_and_the_rest_is_default() -> None:
         ("[record]\ncommit_s = true", "c.toml:2: [record] commit_s can't be true"),
         ('[record]\ncommit_s = "soon"', 'c.toml:2: [record] commit_s can\'t be "soon"'),
         ("[record]\ncommit_s = nan", "c.toml:2: [record] commit_s can't be nan"),
+        ("[pulse]\nlines = 18", "c.toml:2: [pulse] has no lines: did you mean line?"),
+        ("[pulse\nline = 18", "c.toml:1: this is no TOML: Expected ']' at the end of a table declaration; a section is a line"),
+        ("[pulse]\n[pulse]", "each section and each key may stand only once"),
+        ("[receiver]\nport = /dev/serial0", "c.toml:2: this is no TOML: Invalid value; text values need quotation marks."),
         ('[record]\nfolder = "here"', "write an absolute path in quotation marks"),
         ('[pulse]\nline = "18"', 'c.toml:2: [pulse] line can\'t be "18": write a whole number of a GPIO line'),
         ('[pulse]\nbias_us = "much"', 'write a number of microseconds from -100000 to 100000, or "auto"'),
@@ -74,6 +78,7 @@ def test_an_error_has_its_line_and_the_remedy(text: str, told: str) -> None:
     found = problems(text)
     assert len(found) == 1
     assert told in found[0]
+    assert not found[0].endswith("?.")
 
 
 def test_all_errors_are_told_at_once_in_the_order_of_the_file() -> None:
@@ -115,6 +120,12 @@ def test_files_that_are_not_there_or_no_text(tmp_path: Path) -> None:
         load(str(tmp_path / "latin.toml"))
     with pytest.raises(ConfigError, match="can't be read"):
         load(str(tmp_path))
+
+
+def test_a_file_that_begins_with_a_mark_of_its_editor(tmp_path: Path) -> None:
+    path = tmp_path / "g.toml"
+    path.write_bytes(b"\xef\xbb\xbf[receiver]\r\nbaud = 4800\r\n")
+    assert load(str(path)).receiver.baud == 4800
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -220,6 +220,26 @@ def test_a_socket_left_over_by_a_crash_is_taken_over_and_a_living_one_is_not(tmp
         ask_status(path)
 
 
+def test_a_place_where_no_socket_can_be_is_told_before_a_run_of_the_record_begins(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "g.toml"
+    file.write_text(
+        f'[receiver]\nsource = "gpsd"\n[pulse]\nbackend = "kernel"\n[record]\nfolder = "{tmp_path}/record"\n'
+        f'[service]\nsocket = "{tmp_path}/nowhere/status.sock"\n'
+    )
+    assert main(["run", "--config", str(file)]) == 2
+    assert f"the folder {tmp_path}/nowhere of the status socket is not there: make it, or give [service] socket" in (
+        capsys.readouterr().err
+    )
+    assert not (tmp_path / "record").exists()
+
+
+def test_a_status_that_is_configured_away(tmp_path: Path, capsys) -> None:
+    file = tmp_path / "g.toml"
+    file.write_text('[service]\nsocket = ""\n')
+    assert main(["status", "--config", str(file)]) == 2
+    assert "has no status socket: give [service] socket a path" in capsys.readouterr().err
+
+
 def test_what_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "precious"
     path.write_text("mine")
@@ -284,6 +304,16 @@ def test_the_status_before_anything_came_and_with_nothing_there() -> None:
     s(DeviceLost(RawNs(time.at), "pps", "no /dev/pps0: add the overlay"))
     assert s.word(RawNs(time.at)) == ("no-pulses", "no pulse: no /dev/pps0: add the overlay")
     json.dumps(s.as_object(RawNs(time.at)))
+    s(DeviceLost(RawNs(time.at), "pps", "no pulse: no device. Tried: all"))
+    assert s.word(RawNs(time.at))[1] == "no pulse: no device. Tried: all", "what says so itself is not said twice"
+    assert "Tried: all; nothing came yet" in as_text(s.as_object(RawNs(time.at)))
+
+
+def test_a_clock_chip_that_is_away_is_no_receiver_that_is() -> None:
+    s, time = standing()
+    for source in ("rtc", "rtc-sqw"):
+        s(DeviceLost(RawNs(time.at), source, "the chip does not answer"))
+    assert (s.receiver.there, s.receiver.reason, s.pulse.there) == (None, "", None)
 
 
 def test_pulses_whose_receiver_went_away() -> None:

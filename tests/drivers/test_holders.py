@@ -79,3 +79,12 @@ def test_a_link_is_followed_and_we_are_left_out(proc: Path, tmp_path: Path) -> N
     process(proc, 613, "cat", "cat", (str(node),))
     assert [h.pid for h in holders(str(link), proc)] == [613]
     assert holders(str(link), proc, own=613) == []
+
+
+def test_whoever_plays_the_receiver_at_a_pty_may_have_both_ends_open(proc: Path) -> None:
+    process(proc, 613, "python3", "python3 play.py", ("/dev/ptmx", "/dev/pts/7"))
+    process(proc, 614, "cat", "cat", ("/dev/ptmx", "/dev/pts/7"))
+    for pid, index in ((613, 7), (614, 3)):
+        (proc / str(pid) / "fdinfo").mkdir()
+        (proc / str(pid) / "fdinfo" / "0").write_text(f"pos:\t0\nflags:\t02100002\ntty-index:\t{index}\n")
+    assert [h.pid for h in holders("/dev/pts/7", proc)] == [614], "its master is that of another pty"

@@ -240,6 +240,17 @@ def test_raw_bytes_go_before_the_disk_is_full(tmp_path, monkeypatch):
     assert "free" in told[0]
 
 
+def test_of_a_small_disk_a_tenth_is_left_to_others(tmp_path, monkeypatch):
+    """A disk of 20 MB can't keep 32 MB free, and would never take anything."""
+    real = os.statvfs(tmp_path)
+    for free, state in ((3 << 20, State.OK), (1 << 20, State.FULL)):
+        shown = os.statvfs_result((4096, 4096, (20 << 20) // 4096, free // 4096, free // 4096, *tuple(real)[5:]))
+        monkeypatch.setattr(os, "statvfs", lambda folder, shown=shown: shown)
+        record = Record(tmp_path, {})
+        assert record.state is state
+        record.close()
+
+
 def test_a_folder_that_can_not_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     record = Record(tmp_path / "file" / "record", {})
