@@ -5,7 +5,7 @@ Dry unless told to act; then the system clock is set once, and only if that is b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpstime.app.rtc_bench import Bench, trim_of
 from gpstime.app.rtc_starts import find_start
@@ -72,28 +72,17 @@ def boot(bench: Bench, act: bool) -> Booted:
     if not reading.trusted:  # one that stands still has no start of a second to be found
         return Booted(chip.name, reading.shown, reading.at, False, None, f"{LOST} ({chip.doubt})", None, False, "")
     start = find_start(chip, bench.time, edges=1)
-    shown = start.shown
     held = trim_of(chip)
     known = known_of(bench.history, chip.name, held.saw_ns)
     found = boot_time(start.shown, start.half_ns, start.reading.trusted, held.value, known, bench.not_before())
     raw, system, err = bench.clock()
     if isinstance(found, str):
-        return Booted(chip.name, shown, start.at, True, None, found, None, False, "")
-    true = found.unix + (raw - start.at)
-    off = system - true
+        return Booted(chip.name, start.shown, start.at, start.reading.trusted, None, found, None, False, "")
+    off = system - (found.unix + (raw - start.at))
+    told = Booted(chip.name, start.shown, start.at, True, found, "", off, False, "")
     if not act:
-        return Booted(chip.name, shown, start.at, True, found, "", off, False, "")
+        return told
     if abs(off) <= found.bound_ns + err:
-        return Booted(
-            chip.name,
-            shown,
-            start.at,
-            True,
-            found,
-            "",
-            off,
-            False,
-            "the system clock is within the bound already: it was left alone",
-        )
+        return replace(told, note="the system clock is within the bound already: it was left alone")
     bench.set_clock(UnixNs(found.unix), start.at)
-    return Booted(chip.name, shown, start.at, True, found, "", off, True, "")
+    return replace(told, done=True)

@@ -159,6 +159,16 @@ def test_compare_holds_the_truth(name: str) -> None:
         assert found.err_ns < NS // 1000
 
 
+def test_a_chip_that_is_gone_is_said_and_its_box_is_kept(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    box = ("--chip", "ds3231", "--state", str(tmp_path))
+    told(capsys, "trim", *box, "--rtc-ppm", "2.0", "--known", "2.0+-0.1", "--apply")
+    code, text = said(capsys, "compare", *box, *FAST, "--fault", "rtc-gone:at=0s,for=1h")
+    assert code == 2
+    assert "UNAVAILABLE" in text
+    _, shown = told(capsys, "show", *box)
+    assert shown["trim"] == 20
+
+
 def test_a_damaged_box(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "sim-ds3231.json").write_text("{")
     code, text = said(capsys, "show", "--state", str(tmp_path), *FAST)
