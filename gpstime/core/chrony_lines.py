@@ -17,8 +17,8 @@ OLDEST = (4, 0)
 """What the lines were written for; an older chrony is named in a line."""
 UNKNOWN_NS = 1_000_000
 """The doubt of a lateness of which nothing is known: what a busy board's worst interrupts take."""
-SENTENCES_ENOUGH = 1800
-"""Bursts (half an hour of them) before the delay of sentences is called measured."""
+SENTENCES_ENOUGH = 1_700
+"""Bursts (half an hour of them, less a started minute) before the delay of sentences is called measured."""
 POLL = 3
 """8 s: eight pulses for the median filter; chrony before 4.7 wants four at least."""
 UNREACHED_POLLS = 64
@@ -53,7 +53,7 @@ def lock_limit_s(version: Version) -> float:
 def needed_delay_s(bound_ns: int) -> float:
     """At least twice the bound, rounded up to two digits, so that it is never less."""
     twice = max(2 * bound_ns, 1)
-    unit = 10 ** max(0, len(str(twice)) - 2)
+    unit: int = 10 ** max(0, len(str(twice)) - 2)
     return math.ceil(twice / unit) * unit / 1e9
 
 
@@ -121,7 +121,7 @@ def pps_lines(version: Version, measured: Measured, device: str, edge: str, unit
         + ("it would not." if abs(sentences_s) + 3 * spread_s > limit_s else "it still would."),
     ]
     if measured.n < SENTENCES_ENOUGH:
-        out.append(f"# {measured.n} seconds are few: {SENTENCES_ENOUGH} (half an hour) tell the delay well.")
+        out.append(f"# {measured.n} of them are few: half an hour tells the delay well.")
     sentences_delay = seconds(max(2 * round(3 * spread_s, 3), 0.002))
     sentences = seconds(round(sentences_s, 3))
     out.append(f"refclock SHM {unit} refid NMEA offset {sentences} delay {sentences_delay} noselect")

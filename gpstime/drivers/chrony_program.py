@@ -33,13 +33,13 @@ def installed(path: str | None = None) -> Version:
     """The version of chronyd; DeviceMissing where there is none, DeviceError where it does not say."""
     chronyd = path or program("chronyd")
     if chronyd is None:
-        raise DeviceMissing("no chronyd is installed here: apt install chrony, or --version 4.3 for the lines of another machine")
+        raise DeviceMissing("no chronyd is installed here: apt install chrony, or --chrony 4.3 prints the lines for that version")
     said = ""
     for option in ("--version", "-v"):
         said = _output([chronyd, option])[1]
         if found := version_in(said):
             return found
-    raise DeviceError(f"{chronyd} --version says {said.strip()[:60]!r}, which is no version: name one with --version 4.3")
+    raise DeviceError(f"{chronyd} --version says {said.strip()[:60]!r}, which is no version: name one with --chrony 4.3")
 
 
 def sources(path: str | None = None, server: str | None = None) -> str:

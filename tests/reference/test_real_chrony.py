@@ -8,7 +8,9 @@ that the simulation knows. How long it takes is bounded by pulses; a busy machin
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from real_chrony import Found, Paced, Running, find, realtime, removed_segment, running
@@ -16,8 +18,10 @@ from real_chrony import Found, Paced, Running, find, realtime, removed_segment, 
 from gpstime.app.feeds import Feeds
 from gpstime.app.run import run
 from gpstime.core.chrony_lines import Measured, shm_lines, sock_lines
+from gpstime.core.chrony_sources import explain, parse
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
+from gpstime.drivers.chrony_program import Version, installed, sources
 from gpstime.drivers.chrony_sock import ChronySock
 from gpstime.drivers.ntp_shm import NtpShm
 from gpstime.drivers.time_width import bits_for
@@ -26,6 +30,7 @@ from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.times import NS, UtcTime
 
+GOLDEN = Path(__file__).parents[1] / "core/chrony_golden"
 PULSES = 200
 """At most this many in real time; some fifteen are needed."""
 WARM_S = 60
@@ -98,6 +103,23 @@ def lines(unit: int) -> str:
     return f"{sock}\n{shm}".replace("poll 3", "poll 0 filter 1")
 
 
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.conf")), ids=lambda path: path.stem)
+def test_chronyd_reads_the_lines_for_its_version(chrony: Found, file: Path) -> None:
+    """`chronyd -p` reads a configuration, prints it, and does nothing else; an option that it does not know is fatal.
+
+    So the lines for a later version must be refused where they say what only that one knows: which is why there is one for each.
+    """
+    found, text = installed(str(chrony.chronyd)), file.read_text()
+    done = subprocess.run(
+        [chrony.chronyd, "-p", "-f", file], env=chrony.environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    if "maxunreach" in text and found < Version(4, 8):
+        assert done.returncode != 0
+    else:
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines() == [line for line in text.splitlines() if line.startswith("refclock")]
+
+
 def test_chronyd_selects_our_source_and_agrees_with_the_truth_within_its_own_bound(chrony: Found, unit: int) -> None:
     bits = bits_for(str(chrony.chronyd))
     start = UtcTime.from_unix((realtime() - round(OFFSET_S * NS)) // NS * NS - WARM_S * NS)
@@ -135,6 +157,14 @@ def test_chronyd_selects_our_source_and_agrees_with_the_truth_within_its_own_bou
         for adjusted, error in observer.shm:
             assert adjusted <= error, (observer.shm, last)
         assert [fact["state"] for fact in facts] == ["feeding", "feeding"], facts
+
+        # What our own command would say of it.
+        assert installed(str(chrony.chronyd)).major >= 3
+        explained, unreadable = parse(sources(str(chrony.chronyc), f"{chronyd.folder}/command"))
+        assert not unreadable
+        told = {source.name: row.why for source, row in zip(explained, explain(explained, 0.4, feeding=True), strict=True)}
+        assert told["GPST"] == "chrony follows this one."
+        assert "`noselect`" in told["GPSH"]
 
         # It is killed (its socket stays), starts, stops (its socket goes), starts: each is a state, and the next sample arrives.
         sock, sample = doors[0], feeds.feeds[0].last
