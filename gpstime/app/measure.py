@@ -14,7 +14,7 @@ from gpstime.app.verdict import judge
 from gpstime.app.watch import Watch
 from gpstime.core.engine import Engine
 from gpstime.core.trim import TrimSpec
-from gpstime.model import Adjustment, Applied, Drift, Event, Label, Offset
+from gpstime.model import Adjustment, Applied, DeviceFound, DeviceLost, Drift, Event, Finding, Label, Offset
 from gpstime.ports import Sink, World
 from gpstime.times import NS, LeapTable, RawNs, UtcTime
 
@@ -53,6 +53,17 @@ class Measurement:
 
 def unreadable(file: str, error: Exception) -> Measurement:
     return Measurement(file, "unreadable", " ".join(str(error).split()), label=Label.NONE)
+
+
+class _Unheard:
+    """Why the receiver is not heard, while it isn't (its source goes by the port's name in a simulation and a capture)."""
+
+    def __init__(self) -> None:
+        self.why = ""
+
+    def __call__(self, value: Event | Finding) -> None:
+        if isinstance(value, (DeviceLost, DeviceFound)) and value.source not in ("pps", "rtc", "rtc-sqw"):
+            self.why = value.reason if isinstance(value, DeviceLost) else ""
 
 
 class _UpTo:
@@ -94,12 +105,12 @@ def measure(
     """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse,
     `sinks` see every value. `trim_of`: see `Engine`. `pulses` False: there are none, an RTC is held against the system clock."""
     engine = Engine(leap, not_before, noise, trim_of=trim_of or spec_of)
-    rtc = RtcWatch(engine)
+    rtc, unheard = RtcWatch(engine), _Unheard()
     watch = Watch(limit_s, None if progress is None else lambda offset: progress(offset, engine))
     watch.train = lambda: (engine.train.restarts, engine.train.rate)
     with Interruptible() as interrupt:
         try:
-            run(_UpTo(world, watch, interrupt, limit_s, pulses), engine, [watch, rtc, *sinks])
+            run(_UpTo(world, watch, interrupt, limit_s, pulses), engine, [watch, rtc, unheard, *sinks])
         finally:
             world.close()
     watch.settle(engine.pairing)
@@ -114,7 +125,7 @@ def measure(
         n=watch.used if drift is None else drift.n,
         span_s=None if drift is None else drift.span_s,
         label=engine.pairing.label,
-        label_why=engine.pairing.why,
+        label_why=" ".join(filter(None, (engine.pairing.why, unheard.why))),
         assumption=engine.pairing.assumption,
         first_labelled=watch.first_labelled,
         last_labelled=watch.last_labelled,

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 NS = 1_000_000_000
-PORT = "/dev/ttyVPI0"
-FAR_END = "/dev/ttyVPI1"
+PORT = "/dev/ttyAMA0"
+FAR_END = "/dev/ttyAMA1"
 PLAYER = Path(__file__).with_name("player.py")
 PARAMETERS = "/sys/module/{}/parameters/{}"
 I2C_BUS = 1

@@ -55,7 +55,7 @@ fi
 # ---- downloads: a private apt state, so that the machine's own lists and sources stay as they are ------------------------------
 work=$out.building
 rm -rf "$work"
-mkdir -p "$work"/{dl,mods,tools} "$work"/apt/{lists/partial,cache/archives/partial}
+mkdir -p "$work"/{dl,mods,tools} "$work"/apt/{none,lists/partial,cache/archives/partial}
 : > "$work/apt/status"
 configured() {  # the first archive of this machine's own apt configuration that ends so
   { awk '$1 == "URIs:" { for (i = 2; i <= NF; i++) print $i }' /etc/apt/sources.list.d/*.sources || true
@@ -68,7 +68,7 @@ signed='[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]'
 apt() {
   local verb=$1; shift
   "apt-$verb" -qq -o Dir::State="$work/apt" -o Dir::State::status="$work/apt/status" -o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" \
-    -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::Etc::preferencesparts=- -o Dir::Etc::preferences=- \
+    -o Dir::Etc::sourcelist="$work/apt/sources.list" -o Dir::Etc::sourceparts="$work/apt/none" -o Dir::Etc::preferencesparts="$work/apt/none" -o Dir::Etc::preferences=/dev/null \
     -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 sources() { printf 'deb %s %s %s main\n' "$signed" "$1" "$2" >> "$work/apt/sources.list"; }
@@ -87,12 +87,24 @@ for v in $wanted; do
   say "linux-source-$v is not to be had: trying the next"
 done
 [ -n "$version" ] || refuse "none of the kernel sources $wanted is on this mirror; name one that is: KVER=6.x hw/bench/build.sh"
-say "downloading linux-source-$version (about 150 MB), chrony and gpsd (to be unpacked, not installed)"
-(cd "$work/dl" && apt get download "linux-source-$version" chrony gpsd gpsd-clients gpsd-tools libgps2[0-9] pps-tools 2>/dev/null ||
-  { cd "$work/dl" && for p in "linux-source-$version" chrony gpsd gpsd-clients gpsd-tools libgps28 libgps30t64 pps-tools; do apt get download "$p" 2>/dev/null || true; done; })
+# chrony and gpsd are unpacked, not installed, and beside them what of their libraries this machine does not have.
+installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -q '^installed'; }
+libraries=()
+while read -r name; do installed "$name" || libraries+=("$name"); done < <(
+  apt cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances chrony gpsd | grep -E '^lib' | grep -v -- -perl | sort -u)
+say "downloading linux-source-$version (about 150 MB), chrony, gpsd${libraries[*]:+ and for them ${libraries[*]}}"
+for package in "linux-source-$version" chrony gpsd "${libraries[@]}"; do
+  (cd "$work/dl" && apt get download "$package") || say "$package could not be downloaded"
+done
 ls "$work"/dl/linux-source-*.deb >/dev/null 2>&1 || refuse "linux-source-$version could not be downloaded"
 for package in "$work"/dl/*.deb; do
   case $package in */linux-source-*) ;; *) dpkg-deb -x "$package" "$work/tools" ;; esac
+done
+
+beside=$(echo "$work"/tools/usr/lib/*-linux-gnu "$work"/tools/lib/*-linux-gnu | tr ' ' :)
+for daemon in chronyd gpsd; do
+  lacks=$(LD_LIBRARY_PATH=$beside ldd "$work/tools/usr/sbin/$daemon" 2>&1 | grep 'not found' || true)
+  [ -z "$lacks" ] || say "$daemon will not run here, and its tests will be skipped: $lacks"
 done
 
 # ---- the kernel --------------------------------------------------------------------------------------------------------------

@@ -152,6 +152,15 @@ def test_pulses_without_any_sentence_give_a_frequency(ran):
     assert abs(o["mean_freq_ppb"] - 4321) < 5
 
 
+def test_a_port_that_is_not_heard_is_named_where_the_second_is_missing(ran):
+    unplugged = ("--world", "sim", "--for", "60s", "--json", "--fault")
+    o = ran(*unplugged, "unplug:at=0s,for=100s").object
+    assert o["label"] == "none"
+    assert "hung up: Input/output error" in o["why"]
+    again = ran(*unplugged, "unplug:at=0s,for=10s").object
+    assert "hung up" not in again["why"]
+
+
 def test_no_pulses(ran):
     r = ran(b'{"k":"head","format":1}\n{"k":"serial","t":5,"hex":"24"}\n', "--json")
     assert (r.code, r.object["status"], r.object["n"]) == (1, "no-pulses", 0)

@@ -21,7 +21,7 @@ from gpstime.sim.world import SimWorld
 from gpstime.store.recorded import lower_bound
 
 pytestmark = [pytest.mark.virtual, pytest.mark.travel]
-CONFIGURATION = '[receiver]\nport = "/dev/ttyVPI0"\nbaud = 9600\n[record]\nfolder = ""\n'
+CONFIGURATION = '[receiver]\nport = "/dev/ttyAMA0"\nbaud = 9600\n[record]\nfolder = ""\n'
 RIG_NOISE_NS = 250
 RIG_PPB = 3.0
 RIG_MEAN_PPB = 1.0

@@ -15,7 +15,8 @@ from gpstime.sim.oscillator import Oscillator
 from gpstime.sim.scenario import Scenario
 
 pytestmark = [pytest.mark.virtual, pytest.mark.travel]
-SERIAL = '[receiver]\nport = "/dev/ttyVPI0"\n[record]\nfolder = ""\n'
+PORT = "/dev/ttyAMA0"
+SERIAL = f'[receiver]\nport = "{PORT}"\n[record]\nfolder = ""\n'
 GPSD = '[receiver]\nsource = "gpsd"\n[record]\nfolder = ""\n'
 
 
@@ -46,7 +47,7 @@ def test_gpsd_owns_the_receiver_and_is_asked(board: Any, gpstime: Callable[..., 
     from scenario import play
 
     played = play(board, Scenario(seed=9, duration_s=700, oscillator=Oscillator(ppm=-12.0)))
-    gpsd = board.gpsd(tmp_path / "log", "/dev/ttyVPI0")
+    gpsd = board.gpsd(tmp_path / "log", "/dev/ttyAMA0")
     time.sleep(10)
     found = measured(gpstime("measure", "--for", "600s", "--json", configuration=GPSD))
     assert gpsd.poll() is None, (tmp_path / "log").read_text()
@@ -54,3 +55,15 @@ def test_gpsd_owns_the_receiver_and_is_asked(board: Any, gpstime: Callable[..., 
     assert truth is not None
     assert found["freq_lo_ppb"] <= truth <= found["freq_hi_ppb"]
     assert found["label"] == "ok", found
+
+
+def test_a_port_that_gpsd_has_is_not_taken_from_it(board: Any, gpstime: Any, tmp_path: Path) -> None:
+    from scenario import play
+
+    play(board, Scenario(seed=10, duration_s=60))
+    gpsd = board.gpsd(tmp_path / "log", "/dev/ttyAMA0")
+    time.sleep(5)
+    done = gpstime("measure", "--for", "20s", configuration=SERIAL)
+    assert gpsd.poll() is None
+    said = " ".join(done.stdout.split())
+    assert f"second none: No label: there is no sentence that names a time. {PORT} is also open by gpsd (pid {gpsd.pid})" in said

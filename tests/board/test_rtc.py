@@ -24,7 +24,7 @@ from gpstime.sim.scenario import Scenario
 from gpstime.times import NS, UtcTime
 
 pytestmark = pytest.mark.virtual
-SERIAL = '[receiver]\nport = "/dev/ttyVPI0"\nbaud = 9600\n[record]\nfolder = ""\n'
+SERIAL = '[receiver]\nport = "/dev/ttyAMA0"\nbaud = 9600\n[record]\nfolder = ""\n'
 SOME_DAY = UtcTime.civil(2026, 5, 17, 23, 59, 50)
 ADJ_MAXERROR, ADJ_STATUS = 0x4, 0x10
 

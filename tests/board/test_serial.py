@@ -19,7 +19,7 @@ from gpstime.sim.sentences import framed
 from gpstime.times import NS
 
 pytestmark = pytest.mark.virtual
-PORT = "/dev/ttyVPI0"
+PORT = "/dev/ttyAMA0"
 BURST = b"".join(framed(f"{who},120000.00,A,5128.67235,N,00000.05106,W,0.041,,010326,,,A,V") for who in ("GNRMC", "GPRMC", "GLRMC"))
 
 
@@ -109,7 +109,7 @@ def another_reader(name: str, tmp_path: Path) -> subprocess.Popen[bytes]:
 def test_a_login_console_on_the_port_is_named(port: SerialPort, tmp_path: Path) -> None:
     reader = another_reader("agetty", tmp_path)
     try:
-        with pytest.raises(DeviceBusy, match=rf"agetty \(pid {reader.pid}\).*serial-getty@ttyVPI0"):
+        with pytest.raises(DeviceBusy, match=rf"agetty \(pid {reader.pid}\).*serial-getty@ttyAMA0"):
             port.open()
     finally:
         reader.kill()

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vpi-tty: a serial port /dev/ttyVPI0 for the driver under test, and its far end /dev/ttyVPI1 into which a test writes what the
- * receiver says. Parameters, writable in /sys/module/vpi_tty/parameters/:
+ * vpi-tty: a serial port /dev/ttyAMA0 for the driver under test, with a platform device behind it as a UART has one, and its far
+ * end /dev/ttyAMA1, with none, into which a test writes what the receiver says. Parameters, writable in /sys/module/vpi_tty/parameters/:
  *   dcd      the carrier-detect line of port 0: calls the line discipline's dcd_change, as a UART's interrupt does (pps-ldisc
  *            stamps there), and wakes TIOCMIWAIT
  *   baud     the rate at which the far end sends; 0: any. A reader that listens at another rate hears rubbish, as many bytes
- *   plugged  0 takes /dev/ttyVPI0 away with a hang-up, 1 brings it back
+ *   plugged  0 takes /dev/ttyAMA0 away with a hang-up, 1 brings it back
  */
 #include <linux/device.h>
 #include <linux/module.h>
+#include <linux/platform_device.h>
 #include <linux/sched/signal.h>
 #include <linux/serial.h>
 #include <linux/tty.h>
@@ -26,6 +27,7 @@ typedef size_t count_t;
 #endif
 
 static struct tty_driver *drv;
+static struct platform_device *uart;
 static struct tty_port port[2];
 static bool dcd, plugged = true;
 static unsigned int baud;
@@ -133,11 +135,14 @@ static int set_plugged(const char *value, const struct kernel_param *kp)
 		tty_unregister_device(drv, 0);
 		return 0;
 	}
-	d = tty_port_register_device(&port[0], drv, 0, NULL);
+	d = tty_port_register_device(&port[0], drv, 0, &uart->dev);
 	return PTR_ERR_OR_ZERO(d);
 }
 static const struct kernel_param_ops plugged_ops = { .set = set_plugged, .get = param_get_bool };
 module_param_cb(plugged, &plugged_ops, &plugged, 0644);
+
+static int vpi_probe(struct platform_device *p) { return 0; }
+static struct platform_driver uart_driver = { .probe = vpi_probe, .driver = { .name = "vpi-uart" } };
 
 static int __init vpi_init(void)
 {
@@ -147,7 +152,7 @@ static int __init vpi_init(void)
 	if (IS_ERR(d))
 		return PTR_ERR(d);
 	d->driver_name = "vpi_tty";
-	d->name = "ttyVPI";
+	d->name = "ttyAMA";
 	d->type = TTY_DRIVER_TYPE_SERIAL;
 	d->subtype = SERIAL_TYPE_NORMAL;
 	d->init_termios = tty_std_termios;
@@ -166,9 +171,18 @@ static int __init vpi_init(void)
 		tty_driver_kref_put(d);
 		return r;
 	}
+	r = platform_driver_register(&uart_driver);
+	uart = r ? ERR_PTR(r) : platform_device_register_simple("vpi-uart", PLATFORM_DEVID_NONE, NULL, 0);
+	if (IS_ERR(uart)) {
+		if (!r)
+			platform_driver_unregister(&uart_driver);
+		tty_unregister_driver(d);
+		tty_driver_kref_put(d);
+		return PTR_ERR(uart);
+	}
 	drv = d;
 	for (i = 0; i < 2; i++)
-		tty_port_register_device(&port[i], d, i, NULL);
+		tty_port_register_device(&port[i], d, i, i ? NULL : &uart->dev);
 	return 0;
 }
 static void __exit vpi_exit(void)
@@ -178,6 +192,8 @@ static void __exit vpi_exit(void)
 	for (i = 0; i < 2; i++)
 		if (i || plugged)
 			tty_unregister_device(drv, i);
+	platform_device_unregister(uart);
+	platform_driver_unregister(&uart_driver);
 	tty_unregister_driver(drv);
 	tty_driver_kref_put(drv);
 	for (i = 0; i < 2; i++)
