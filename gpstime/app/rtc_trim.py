@@ -79,8 +79,9 @@ def spec_of(bench: Bench) -> TrimSpec:
     """UsageError for a chip that has no trim register."""
     spec = bench.chip.trim_spec
     if spec is None:
-        here = " ".join(["", *bench.chip.limits])
-        raise UsageError(f"{bench.chip.name} has no trim register: its error can be known and taken off, not put right.{here}")
+        if limits := bench.chip.limits:
+            raise UsageError(f"no trim register of the {bench.chip.name} can be reached this way: {'; '.join(limits)}")
+        raise UsageError(f"{bench.chip.name} has no trim register: its error can be known and taken off, not put right")
     return spec
 
 

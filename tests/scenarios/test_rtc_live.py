@@ -346,6 +346,17 @@ def test_through_the_kernel(tmp_path: Path, kernel: Path) -> None:
     board.close()
 
 
+def test_a_kernel_driver_without_a_door(tmp_path: Path, kernel: Path) -> None:
+    """The DS3231's driver offers no `offset`: said, with what else can't be had through it, and nothing is forced."""
+    (kernel / "offset").unlink()
+    (kernel / "device/name").write_text("ds3231\n")
+    board = LiveBoard(tmp_path, duration_s=5)
+    with pytest.raises(UsageError, match="no trim register") as told:
+        propose(held_bench(tmp_path, board), Known(3.0, 2.9, 3.1, 0, "said"))
+    assert "offers no trim" in str(told.value)
+    board.close()
+
+
 def test_held_by_a_driver_without_a_node(monkeypatch: pytest.MonkeyPatch) -> None:
     looks(monkeypatch, {0x68: RtcHeld("busy, a driver of the kernel holds the address")})
     with pytest.raises(RtcHeld, match="holds the address"):
