@@ -141,4 +141,4 @@ def rtc_chip(v: Any) -> str:
     try:
         return chip_named(v)
     except UsageError as e:
-        raise ValueError(f'{e}, "kernel" (through its driver) or "none"') from None
+        raise UsageError(f'{e}, "kernel" (through its driver) or "none"') from None
