@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 RUN_FOR ?= 1h
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check bench sweep kills fuzz coverage days virtual-pi test-board clean
+.PHONY: list run test check bench sweep kills fuzz coverage days virtual-pi test-board test-wired clean
 
 list:  ## This list
 	@echo "gpstime: how wrong is this clock? What make can do:"
@@ -54,14 +54,23 @@ BOARD_PYTEST = $(BIN)/python -m pytest -p no:cacheprovider -o faulthandler_timeo
 virtual-pi:  ## Build the virtual Pi, a Linux kernel with a Pi's devices as an ordinary program (once; minutes)
 	@hw/bench/build.sh
 
-test-board: $(VENV)/.stamp-board virtual-pi  ## The drivers on the virtual Pi's real kernel: in real time, then in simulated time
-	@echo "test-board: in real time"
-	@PYTHONPATH=$(VENV)/board hw/bench/boot.py --timeout 600 -- $(BOARD_PYTEST) $(BOARD_TESTS)
-	@echo "test-board: in time travel"
-	@PYTHONPATH=$(VENV)/board hw/bench/boot.py --travel --timeout 900 -- $(BOARD_PYTEST) $(BOARD_TESTS)
+# Both at once: the one sleeps, the other computes.
+test-board: $(VENV)/.stamp-board virtual-pi  ## The drivers on the virtual Pi's real kernel: in real time, and in simulated time
+	@export PYTHONPATH=$(CURDIR)/$(VENV)/board; said=$$(mktemp); travelling=; \
+	trap 'kill $$travelling 2>/dev/null; rm -f "$$said"' EXIT; trap 'exit 130' INT TERM; \
+	hw/bench/boot.py --travel --timeout 900 -- $(BOARD_PYTEST) $(BOARD_TESTS) >"$$said" 2>&1 & travelling=$$!; \
+	echo "test-board: in real time"; \
+	hw/bench/boot.py --timeout 600 -- $(BOARD_PYTEST) $(BOARD_TESTS); real=$$?; \
+	wait $$travelling; travel=$$?; travelling=; \
+	echo "test-board: in time travel"; cat "$$said"; \
+	[ $$real -eq 0 ] && [ $$travel -eq 0 ]
 
 days: $(VENV)/.stamp-coverage  ## How often the interval of an RTC's daily mean holds, 2000 days of each kind (long; shows progress)
 	$(BIN)/python tests/intervals/rtc_days.py
+
+test-wired: $(VENV)/.stamp-dev  ## The same tests on a wired Pi: GPSTIME_TEST_PPS=/dev/pps0 GPSTIME_TEST_PORT=/dev/serial0 (hw/rig)
+	@[ -n "$$GPSTIME_TEST_PPS" ] || { echo "Say which pulse: make test-wired GPSTIME_TEST_PPS=/dev/pps0 GPSTIME_TEST_PORT=/dev/serial0 (hw/rig/README.md)" >&2; exit 2; }
+	$(BIN)/python -m pytest $(BOARD_TESTS)
 
 clean:  ## Remove the virtual environment, caches and build products
 	rm -rf $(VENV) build dist out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,6 +17,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -112,6 +113,7 @@ def main() -> int:
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable for the command")
     parser.add_argument("command", nargs="+", metavar="COMMAND")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the guest ends with us
     environment = dict(pair.split("=", 1) for pair in args.set)
     keep = args.keep.resolve() if args.keep else None
     return boot(args.command, travel=args.travel, timeout_s=args.timeout, keep=keep, environment=environment)

@@ -31,6 +31,13 @@ class Played:
     shift_ns: int
     playing: subprocess.Popen[str]
 
+    def true_ns(self, raw: int) -> int:
+        """True POSIX time in ns when the guest's raw clock shows `raw`: between two seconds as the simulated crystal has them."""
+        truth, begin = self.world.truth, self.world.raw_start + self.shift_ns
+        k = max(0, min((raw - begin) // NS, truth.seconds - 2))
+        at = [begin + j * NS + truth.x_ns(j) for j in (k, k + 1)]
+        return truth.utc(k).unix + round((raw - at[0]) / (at[1] - at[0]) * NS)
+
 
 def streams(board: Board, scenario: Scenario, events: list[Event], shift_ns: int) -> tuple[list[Deed], list[Deed]]:
     """The pulses and the bytes of these events, as deeds on the board."""

@@ -13,7 +13,7 @@ import pytest
 
 BENCH = Path(__file__).resolve().parents[2] / "hw" / "bench"
 VIRTUAL = os.environ.get("GPSTIME_BOARD", "")
-WIRED = "GPSTIME_TEST_PPS" in os.environ
+WIRED = bool(os.environ.get("GPSTIME_TEST_PPS"))
 sys.path.insert(0, str(BENCH))
 
 

@@ -30,10 +30,10 @@ def test_the_crystal_is_measured_right_while_chronyd_steers(
 ) -> None:
     from scenario import play
 
-    played = play(board, Scenario(seed=8, duration_s=1000, oscillator=Oscillator(ppm=37.0), system_offset_s=0.08))
+    played = play(board, Scenario(seed=8, duration_s=560, oscillator=Oscillator(ppm=37.0), system_offset_s=0.08))
     chronyd = board.chronyd("refclock PPS /dev/pps0 poll 2 dpoll -2 refid PPS\nlocal stratum 5\nmakestep 0.01 3", tmp_path / "log")
     time.sleep(20)
-    found = measured(gpstime("measure", "--for", "900s", "--json", configuration=SERIAL))
+    found = measured(gpstime("measure", "--for", "500s", "--json", configuration=SERIAL))
     assert chronyd.poll() is None
     assert "PPS" in board.chronyc("sources")
     truth = played.world.truth.current_ppb()
@@ -46,10 +46,10 @@ def test_the_crystal_is_measured_right_while_chronyd_steers(
 def test_gpsd_owns_the_receiver_and_is_asked(board: Any, gpstime: Callable[..., CompletedProcess[str]], tmp_path: Path) -> None:
     from scenario import play
 
-    played = play(board, Scenario(seed=9, duration_s=700, oscillator=Oscillator(ppm=-12.0)))
+    played = play(board, Scenario(seed=9, duration_s=320, oscillator=Oscillator(ppm=-12.0)))
     gpsd = board.gpsd(tmp_path / "log", "/dev/ttyAMA0")
     time.sleep(10)
-    found = measured(gpstime("measure", "--for", "600s", "--json", configuration=GPSD))
+    found = measured(gpstime("measure", "--for", "300s", "--json", configuration=GPSD))
     assert gpsd.poll() is None, (tmp_path / "log").read_text()
     truth = played.world.truth.current_ppb()
     assert truth is not None
@@ -67,3 +67,26 @@ def test_a_port_that_gpsd_has_is_not_taken_from_it(board: Any, gpstime: Any, tmp
     assert gpsd.poll() is None
     said = " ".join(done.stdout.split())
     assert f"second none: No label: there is no sentence that names a time. {PORT} is also open by gpsd (pid {gpsd.pid})" in said
+
+
+def test_chronyd_takes_our_samples_and_selects_us(board: Any, started: Any, tmp_path: Path) -> None:
+    """SOCK steers, SHM stands beside it; the clock that chronyd then keeps is held against the truth that was played."""
+    from board import raw_ns
+    from scenario import play
+
+    played = play(board, Scenario(seed=12, duration_s=320, oscillator=Oscillator(ppm=20.0), system_offset_s=0.05))
+    sock = "/run/chrony/gpstime.sock"
+    chronyd = board.chronyd(
+        f"refclock SOCK {sock} refid GPSS poll 2 dpoll -2\nrefclock SHM 12 refid GPSM poll 2 noselect\nmakestep 0.01 3",
+        tmp_path / "log",
+    )
+    time.sleep(1)
+    service = started("run", configuration=SERIAL + f'[service]\nsocket = ""\n[feeds]\nsock = "{sock}"\nshm = 12\n')
+    time.sleep(290)
+    assert (chronyd.poll(), service.poll()) == (None, None), (tmp_path / "log").read_text()
+    rows = [line.split(",") for line in board.chronyc("-c", "sources").splitlines()]
+    assert [row[:3] for row in rows] == [["#", "*", "GPSS"], ["#", "?", "GPSM"]], rows
+    assert [row[5] for row in rows] == ["377", "377"], rows  # octal: the last eight polls all had samples
+    assert all(abs(float(row[7])) < 20e-6 for row in rows), rows
+    before, shown, after = raw_ns(), time.time_ns(), raw_ns()
+    assert abs(shown - played.true_ns((before + after) // 2)) < 20_000 + after - before
