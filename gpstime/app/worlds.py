@@ -34,6 +34,8 @@ class Opened:
     trim_of: Callable[[str], TrimSpec | None] | None = None
     pulses: bool = True
     """False for a machine without any, whose RTC is held against its system clock."""
+    machine: Machine | None = None
+    """Of a live world: what it stands on."""
 
 
 LIVE = "live"
@@ -98,7 +100,7 @@ def _live(args: argparse.Namespace) -> Opened:
     if stamps := fitted.parts.get("stamps"):
         fitted.head["stamps"] = stamps()  # known now that the pulse is open
     world = machine.world(fitted.sources, fitted.head)
-    return Opened(world, fitted.not_before, False, tuple(fitted.sinks), fitted.trim_of, pulses)
+    return Opened(world, fitted.not_before, False, tuple(fitted.sinks), fitted.trim_of, pulses, machine)
 
 
 def open_world(name: str, args: argparse.Namespace) -> Opened:

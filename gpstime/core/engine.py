@@ -41,7 +41,7 @@ from gpstime.model import (
     SqwEdge,
     Tick,
 )
-from gpstime.times import DAY_S, NS, LeapTable, UtcTime
+from gpstime.times import NS, LeapTable, UtcTime
 
 if TYPE_CHECKING:
     from gpstime.core.discipline import Discipline
@@ -187,9 +187,7 @@ class Engine:
         offset_ns = None if second is None else pulse.edge.shown - second.unix
         tai = self.pairing.tai_of(pulse.n) if labelled else None
         if self.discipline is not None and used:
-            leap = second is not None and second.ns_of_day >= DAY_S * NS  # :60 has no number of its own on this clock
-            ahead = None if second is None or tai is None or leap else tai - second.unix
-            self.discipline.hear(pulse, None if leap else offset_ns, self.pairing.doubt, ahead)
+            self.discipline.hear(pulse, offset_ns, self.pairing.doubt, second, tai)
         out.append(
             Offset(
                 pulse.at,

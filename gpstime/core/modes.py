@@ -6,8 +6,8 @@
 
 Nothing steers but `tracking`. In all other modes the clock keeps the frequency that was last set, its bare drift. A row is looked
 at in the table's order and the first that holds is taken, one at a time; hysteresis is in the conditions: it takes LOST_S without
-a pulse to leave tracking, ENTER verified pulses in a row to come to it, BACK to come back, and CALM_S without a cause to leave
-faulted.
+a pulse to leave tracking, ENTER verified pulses in a row to come to it, BACK to come back; how long a reason to be faulted counts
+is in `forbids`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,13 @@ ENTER, BACK = 4, 2
 """Verified pulses in a row (at most two seconds apart) before the clock is steered, and before it is steered again."""
 LOST_S = 5.0
 """Without a verified pulse for so long: holdover. Single pulses go missing every day (F-P10)."""
-CALM_S = 60.0
-"""After the last sign of what forbids to steer."""
 
 
 @dataclass(slots=True)
 class Facts:
     """What the conditions look at. `row`: verified pulses in a row; `since_s`: since the last one; `bound_ns`: as it is now.
 
-    `forbids`: why nothing may be steered ("" nothing does), for `forbids_s` seconds now without news; `doubt`: why pulses, if any
-    come, are not verified.
+    `forbids`: why nothing may be steered ("": nothing forbids it); `doubt`: why pulses, if any come, are not verified.
     """
 
     row: int = 0
@@ -39,7 +36,6 @@ class Facts:
     bound_ns: float = float("inf")
     free_ns: float = float("inf")
     forbids: str = ""
-    forbids_s: float = 0.0
     doubt: str = ""
 
 

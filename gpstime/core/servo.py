@@ -61,6 +61,11 @@ class Servo:
         self._carrying = False
 
     @property
+    def bare_ppb(self) -> float | None:
+        """The bare drift last asked for, as a correction; None before."""
+        return self._bare
+
+    @property
     def sigma_ns(self) -> float:
         """One sigma of the phase at the last pulse, noise only: what the pulse's latency hides is not in it."""
         return math.sqrt(self.phase.pxx)

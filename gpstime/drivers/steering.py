@@ -52,11 +52,15 @@ class SteeringWatch:
         self._names: tuple[str, ...] | None = None
         self._looked_at = RawNs(0)
         self._told_ppb = 0.0
-        self._seen = self._refused = False
+        self._seen = self._refused = self._ours = False
 
     def kernel(self) -> Steering | None:
         """The kernel's discipline now; None where it refuses to tell."""
         return self._read()
+
+    def expect(self, freq_ppb: float) -> None:
+        """We steer, and set the correction to that just now: only what it is changed to by others is news."""
+        self._ours, self._told_ppb = True, freq_ppb
 
     def look(self, at: RawNs) -> list[Event]:
         """What is new since the last look."""
@@ -65,7 +69,7 @@ class SteeringWatch:
         moved_ppb = 0.0 if now is None or self._last is None else now.freq_ppb - self._told_ppb
         moved = abs(moved_ppb) > (MOVED_PPB if self._seen else LEAST_PPB)
         out = self._processes(at, moved)
-        if moved and not self._names:
+        if moved and not self._names and not self._ours:
             self.by = UNKNOWN
         if now is None:
             if not self._refused:

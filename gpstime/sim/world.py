@@ -88,6 +88,11 @@ class SimWorld:
         """The virtual clock: the raw clock at the last event."""
         return self._raw
 
+    @property
+    def offset_now_ns(self) -> int:
+        """The truth: by how much the system clock is ahead, at the last event."""
+        return self.clock.shown(self._raw) - self.calendar.unix_ns(self._now_ns)
+
     def events(self) -> Iterator[Event]:
         """Everything that happens in `duration_s` true seconds, in order."""
         assert not self._started, "a simulated run happens once: make a new SimWorld"

@@ -1,0 +1,173 @@
+"""`gpstime discipline`: a world with the loop closed. A dry run unless told to steer; what came of it as one `Disciplined`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from gpstime.app.dry_run import DryWorld
+from gpstime.app.interrupt import Interruptible
+from gpstime.app.run import run
+from gpstime.app.steered import Declarer, SteeredWorld
+from gpstime.app.worlds import Opened
+from gpstime.core.bound import Biases
+from gpstime.core.engine import Engine
+from gpstime.core.policy import Policy
+from gpstime.errors import DeviceBusy
+from gpstime.model import (
+    Adjustment,
+    Applied,
+    ErrorBound,
+    Event,
+    Finding,
+    Mode,
+    ModeChange,
+    SlewAnnounced,
+    StepAnnounced,
+)
+from gpstime.ports import Sink, SteeredClock, World
+from gpstime.times import NS, LeapTable, RawNs
+
+UNKNOWN_PULSE_NS = Biases().pulse_ns
+T = TypeVar("T", ModeChange, StepAnnounced, SlewAnnounced)
+MOST_KEPT = 1000
+"""Changes, steps and slews that are kept for the report; beyond that only the newest."""
+
+
+@dataclass(slots=True)
+class Disciplined:
+    """How it went, and how the clock stands at the end. Times are seconds since the first event; None is what is not known."""
+
+    world: str
+    steered: bool
+    simulated: bool
+    mode: Mode = Mode.ACQUIRING
+    why: str = ""
+    seconds: float = 0.0
+    updates: int = 0
+    offset_ns: float | None = None
+    offset_sigma_ns: float | None = None
+    correction_ppb: float | None = None
+    bound: ErrorBound | None = None
+    coverage: float | None = None
+    coverage_seconds: int = 0
+    modes: list[tuple[float, ModeChange]] = field(default_factory=list)
+    steps: list[tuple[float, StepAnnounced]] = field(default_factory=list)
+    slews: list[tuple[float, SlewAnnounced]] = field(default_factory=list)
+    refused: str = ""
+    label: str = ""
+    interrupted: bool = False
+    true_offset_ns: int | None = None
+    """Of a simulated clock at the end: the truth."""
+
+
+class _Gathering:
+    """A sink: what the report tells."""
+
+    def __init__(self, into: Disciplined, say: Callable[[float, Finding | Applied], None]) -> None:
+        self._into, self._say = into, say
+        self._first: RawNs | None = None
+
+    def __call__(self, value: Event | Finding) -> None:
+        into = self._into
+        first = self._first = value.at if self._first is None else self._first
+        into.seconds = (value.at - first) / NS
+        if isinstance(value, Applied):
+            if value.refused and value.refused != into.refused:
+                into.refused = value.refused
+                self._say(into.seconds, value)
+        elif isinstance(value, ModeChange):
+            self._keep(into.modes, value)
+        elif isinstance(value, StepAnnounced):
+            self._keep(into.steps, value)
+        elif isinstance(value, SlewAnnounced):
+            self._keep(into.slews, value)
+
+    def _keep(self, kept: list[tuple[float, T]], value: T) -> None:
+        kept.append((self._into.seconds, value))
+        del kept[:-MOST_KEPT]
+        self._say(self._into.seconds, value)
+
+
+class _Limited:
+    """A world that ends after so long on the raw clock, or when the user ends it."""
+
+    def __init__(self, world: World, interrupt: Interruptible, limit_s: float | None) -> None:
+        self._world, self._interrupt, self._limit_s = world, interrupt, limit_s
+
+    def events(self) -> Iterator[Event]:
+        first: RawNs | None = None
+        for event in self._interrupt.each(self._world.events()):
+            yield event
+            first = event.at if first is None else first
+            if self._limit_s is not None and event.at - first >= self._limit_s * NS:
+                return
+
+    def adjust(self, adjustment: Adjustment) -> Applied:
+        return self._world.adjust(adjustment)
+
+    def close(self) -> None:
+        self._world.close()
+
+
+def biases_of(head: Mapping[str, object]) -> Biases:
+    """What is known of the lateness of this world's stamps; nothing known is the worst that the field has seen."""
+    stamps = head.get("stamps")
+    doubt = stamps.get("bias_err_ns") if isinstance(stamps, Mapping) else None
+    return Biases(pulse_ns=float(doubt) if isinstance(doubt, (int, float)) else UNKNOWN_PULSE_NS)
+
+
+def discipline(
+    opened: Opened,
+    leap: LeapTable,
+    policy: Policy,
+    *,
+    name: str,
+    clock: SteeredClock | None = None,
+    steer: bool = False,
+    limit_s: float | None = None,
+    say: Callable[[float, Finding | Applied], None] = lambda seconds, value: None,
+    biases: Biases | None = None,
+    sinks: Sequence[Sink] = (),
+) -> Disciplined:
+    """Run the world with the loop closed: on `clock` (a live one), on its own clock (a simulated one), or, where `steer` is False,
+    on a clock that only looks as if."""
+    engine = Engine(leap, opened.not_before, discipline=policy)
+    loop = engine.discipline
+    assert loop is not None
+    loop.biases = biases or biases_of(getattr(opened.world, "head", {}))
+    out = Disciplined(name, steer, opened.simulated)
+    world: World = opened.world
+    extra: list[Sink] = []
+    if not steer:
+        world = DryWorld(world)
+    elif clock is not None:
+        world = SteeredWorld(world, clock)
+        extra.append(Declarer(clock, engine, leap))
+    with Interruptible() as interrupt:
+        try:
+            run(_Limited(world, interrupt, limit_s), engine, [*opened.sinks, _Gathering(out, say), *extra, *sinks])
+        finally:
+            world.close()
+    phase = loop.servo.phase
+    out.mode, out.why, out.updates = loop.mode, loop.modes.why, loop.updates
+    out.offset_ns = loop.expected.left_ns
+    out.offset_sigma_ns = math.sqrt(phase.pxx) if loop.updates else None
+    out.correction_ppb = loop.servo.bare_ppb
+    out.bound, out.coverage, out.coverage_seconds = loop.bound, loop.coverage.share, loop.coverage.seconds
+    out.label = engine.pairing.label.value
+    out.interrupted = interrupt.interrupted
+    return out
+
+
+def rivals(who: Sequence[str], takeover: bool) -> None:
+    """DeviceBusy where another program steers the clock and nobody said to take over (P18)."""
+    if who and not takeover:
+        names = " and ".join(who)
+        program = who[0].partition(" ")[0]
+        raise DeviceBusy(
+            f"{names} steers this clock, and two would fight over it: systemctl stop {program} (and disable it), "
+            "or say --takeover to steer all the same"
+        )
