@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -368,3 +370,29 @@ def test_addresses() -> None:
     for wrong in ("pi:gps", "gpsd://pi", "pi:0", "pi:70000", "a b"):
         with pytest.raises(UsageError, match="localhost:2947"):
             address(wrong)
+
+
+class SpacedGpsd(FakeGpsd):
+    """Another that speaks gpsd's protocol: keys in another order, blanks between them."""
+
+    @staticmethod
+    def _tell(client: socket.socket, report: dict[str, object]) -> None:
+        client.sendall(json.dumps(dict(reversed(report.items()))).encode() + b"\r\n")
+
+
+def test_the_order_of_keys_and_blanks_between_them_are_of_no_account() -> None:
+    gpsd, time = SpacedGpsd(()), Virtual()
+    clocks = SimClocks(time, simulated().clock)
+    port, pulse = GpsdPort(clocks, port=gpsd.port, time=time), GpsdPulse(port=gpsd.port, time=time)
+    greeted(gpsd, port, pulse)
+    shown = clocks.read().real
+    clock = {"clock_sec": shown // NS, "clock_nsec": shown % NS}
+    gpsd.send({"class": "TPV", "device": "/dev/a", "mode": 3, "time": "2026-03-01T12:00:01.000Z"})
+    gpsd.send({"class": "TOFF", "device": "/dev/a", "real_sec": 1772366401, "real_nsec": 0} | clock)
+    gpsd.send({"class": "PPS", "device": "/dev/a", "real_sec": 1772366401, "real_nsec": 0} | clock)
+    heard = [portion for _ in range(6) if (portion := port.read(SOON_S)) is not None]
+    found = [epoch for portion in heard for epoch in Gpsd().feed(portion.data, portion.at)]
+    assert len(heard) == 2, found
+    assert any(pulse.wait(SOON_S) for _ in range(6))
+    for each in (port, pulse, gpsd):
+        each.close()
