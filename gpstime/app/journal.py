@@ -10,7 +10,7 @@ from typing import TextIO
 
 from gpstime.app.durations import say_duration
 from gpstime.app.standing import Standing, say_frequency, say_step
-from gpstime.model import ClockStep, DeviceFound, DeviceLost, Drift, Event, Finding, Label, LabelChange, Note
+from gpstime.model import ClockStep, DeviceFound, DeviceLost, Drift, Event, Finding, Label, LabelChange, Note, RtcBreak
 from gpstime.times import NS, RawNs
 
 WARNING, NOTICE, INFO = 4, 5, 6
@@ -80,6 +80,8 @@ class Journal:
             self._label(value)
         elif isinstance(value, ClockStep):
             self.tell("step", WARNING, say_step(value), value.at)
+        elif isinstance(value, RtcBreak):
+            self.tell("rtc", NOTICE, f"rtc: {value.reason}: {value.why}", value.at)
         elif isinstance(value, Drift) and not self._told:
             self._told = True
             self.write(INFO, f"first frequency: {say_frequency(value)}", value.at)

@@ -20,6 +20,7 @@ from gpstime.model import (
     Label,
     Offset,
     PpsEdge,
+    RtcDrift,
     SerialBytes,
     Temperature,
 )
@@ -55,6 +56,7 @@ class Standing:
         self.offset: Offset | None = None
         self.labelled: Offset | None = None
         self.drift: Drift | None = None
+        self.rtc: RtcDrift | None = None
         self.used = 0
         self.sentences = LongDelay()
         self.temperature: dict[str, float] = {}
@@ -63,6 +65,7 @@ class Standing:
             SerialBytes: self._bytes,
             Offset: self._offset,
             Drift: self._drift,
+            RtcDrift: self._rtc_drift,
             DeviceLost: self._lost,
             DeviceFound: self._found,
             Temperature: self._warm,
@@ -90,6 +93,9 @@ class Standing:
 
     def _drift(self, drift: Drift) -> None:
         self.drift = drift
+
+    def _rtc_drift(self, drift: RtcDrift) -> None:
+        self.rtc = drift
 
     def device(self, source: str) -> Device:
         """Pulse, receiver, or (a clock chip and its output) neither."""
@@ -159,8 +165,31 @@ class Standing:
             "steps": engine.steps.count,
             "steered_by": engine.steps.steered or "",
             "temperature_c": dict(sorted(self.temperature.items())),
+            "rtc": self._rtc(),
             **self.facts,
             **{name: ask() for name, ask in self.parts.items()},
+        }
+
+    def _rtc(self) -> dict[str, object] | None:
+        """The clock chip's crystal, as of the last RtcDrift; None without a chip."""
+        track, found = self.engine.rtc, self.rtc
+        if not track.chip:
+            return None
+        d, last = None if found is None else found.drift, track.last_offset
+        return {
+            "chip": track.chip,
+            "against": None if found is None else found.against,
+            "via": None if found is None else found.via,
+            "freq_ppb": None if d is None else _number(d.freq_ppb, 4),
+            "freq_lo_ppb": None if d is None else _number(d.freq_lo_ppb, 4),
+            "freq_hi_ppb": None if d is None else _number(d.freq_hi_ppb, 4),
+            "mean_freq_ppb": None if d is None else _number(d.mean_ppb, 4),
+            "span_s": None if d is None else _number(d.span_s, 1),
+            "offset_ns": None if last is None else last.offset_ns,
+            "offset_err_ns": None if last is None else last.err_ns,
+            "trusted": None if track.last is None else track.last.trusted,
+            "breaks": len(track.breaks),
+            "last_break": track.breaks[-1].reason if track.breaks else None,
         }
 
     def _delay(self) -> dict[str, int] | None:

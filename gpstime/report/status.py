@@ -51,6 +51,18 @@ def _feed(feed: dict[str, Any]) -> str:
     return f"{feed['state']}: {feed['why']}; {feed['sent']} samples sent{failed}"
 
 
+def _rtc(r: dict[str, Any]) -> str:
+    if r["freq_ppb"] is None:
+        found = f"{r['chip']}: no frequency yet"
+    else:
+        lo, hi = r["freq_lo_ppb"] / 1000, r["freq_hi_ppb"] / 1000
+        what = "the pulses" if r["against"] == "gps" else "the system clock"
+        found = f"{r['chip']}: {r['freq_ppb'] / 1000:+.3f} ppm ({lo:+.3f} to {hi:+.3f}) against {what}"
+    if r["offset_ns"] is not None:
+        found += f"; {r['offset_ns'] / 1e9:+.4f} s (chip minus true)"
+    return found + (f"; disturbed {r['breaks']} times, last: {r['last_break']}" if r["breaks"] else "")
+
+
 def as_text(s: dict[str, Any]) -> str:
     """Several lines for people."""
     rows = [("status", f"{s.get('status')}: {s.get('why')}")]
@@ -71,6 +83,8 @@ def as_text(s: dict[str, Any]) -> str:
         rows.append(("rejected", rejected or "none"))
         by = f"; {s['steered_by']} steers it" if s.get("steered_by") else ""
         rows.append(("steps", f"{s['steps']} of the system clock{by}"))
+        if rtc := s.get("rtc"):
+            rows.append(("rtc", _rtc(rtc)))
         if record := s.get("record"):
             rows.append(("record", _record(record)))
         rows += [(f"feed {feed['kind']}", _feed(feed)) for feed in s.get("feeds") or ()]

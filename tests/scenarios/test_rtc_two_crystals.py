@@ -5,18 +5,22 @@ The real driver on the fake chip on the fake bus, the engine as it is; each prot
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 
+from gpstime.app.journal import Journal
 from gpstime.app.rtc_result import RtcResult, RtcWatch
 from gpstime.app.rtc_world import RtcWorld, SimChip
 from gpstime.app.run import run
+from gpstime.app.standing import Standing
 from gpstime.cli import main
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.core.rtc_track import RtcTrack
 from gpstime.model import DeviceFound, DeviceLost, Event, Finding, Note, Offset, RtcBreak, RtcReading, Temperature
+from gpstime.report.status import as_text
 from gpstime.sim.scenario import Scenario
 
 
@@ -281,3 +285,25 @@ def test_an_untrusted_chip_is_measured_and_called_so() -> None:
     ran = Ran(SimChip("ds3231", 0.5, trusted=False), 1200)
     assert ran.rtc.trusted is not True
     assert ran.engine.pairing.label.value == "ok"
+
+
+# ---- the service -----------------------------------------------------------------------------------------------------------------
+
+
+def test_status_and_log_of_the_service_tell_of_both() -> None:
+    world = RtcWorld(Scenario(seed=7, duration_s=2400, faults=("rtc-set:at=1500s",)), SimChip("ds3231", 3.0))
+    engine = Engine(BUILT_IN.table, trim_of=world.source.trim_of)
+    standing, out = Standing(engine, world.world.raw_start, {}), io.StringIO()
+    journal = Journal(standing, 3600.0, out, {})
+    assert standing.as_object(world.world.raw_start)["rtc"] is None
+    run(world, engine, [standing, journal])
+    status = json.loads(json.dumps(standing.as_object(world.now)))
+    r = status["rtc"]
+    assert (r["chip"], r["against"], r["via"], r["breaks"], r["last_break"]) == ("ds3231", "gps", "bus", 1, "set")
+    assert r["freq_lo_ppb"] <= 3000.0 <= r["freq_hi_ppb"]
+    assert abs(r["offset_ns"] - 0.25e9) < 3e7  # from a system clock that runs free
+    shown = as_text(status)
+    assert "rtc           ds3231: +" in shown
+    assert "disturbed 1 times, last: set" in shown
+    said = [line for line in out.getvalue().splitlines() if "rtc: set: it was set by +2" in line]
+    assert len(said) == 1
