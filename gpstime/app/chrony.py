@@ -23,7 +23,7 @@ from gpstime.errors import DeviceMissing, UsageError
 
 SOCKET = "/run/chrony.gpstime.sock"
 """Debian's AppArmor profile of chronyd allows /run/chrony.*.sock."""
-UNIT = 4
+UNIT = 10
 """Beyond those of gpsd."""
 GPSD_UNIT = 0
 """Where gpsd puts the time of its first receiver's sentences."""

@@ -176,7 +176,7 @@ class NtpShm:
         fence()
         shared.valid = 1
         if others:
-            return Taking("contended", f"another program writes to {self.to} too (gpsd has 0 to 3): choose another unit")
+            return Taking("contended", f"another program writes to {self.to} too (gpsd has 0 to 7): choose another unit")
         if self._unread >= PATIENCE:
             return Taking(
                 "unread", f"nobody reads {self.to}: `refclock SHM {self._unit}` in chrony.conf, and chronyd restarted after us?"

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import socket
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from doubles import VirtualTime
+from test_daemon import Replayed, terminate
 
 from gpstime.app import catalogue, worlds
+from gpstime.app.daemon import Fitted, serve
 from gpstime.app.feeds import Feeds, doors_of
 from gpstime.app.live import LiveTime
 from gpstime.app.run import run
 from gpstime.app.settings import Config, Record, Service
 from gpstime.app.settings import Feeds as Wanted
+from gpstime.app.status import ask_status
 from gpstime.core.engine import Engine
 from gpstime.core.feed import TAKEN, Sample, Taking
 from gpstime.core.leap import BUILT_IN
@@ -243,3 +250,41 @@ def test_the_service_has_them_and_a_measurement_has_none(tmp_path: Path, monkeyp
     with pytest.raises(RuntimeError):
         worlds._live(arguments)
     assert asked[0].feeds == Wanted()
+
+
+def test_the_service_feeds_a_real_socket_and_tells_of_it(tmp_path: Path) -> None:
+    """The whole service on a simulated board: datagrams at a socket, the feed in the status and in the log."""
+    time, out, asked = VirtualTime(), io.StringIO(), []
+    path = str(tmp_path / "status")
+
+    def over() -> None:
+        asked.append(ask_status(path))
+        terminate()
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as chronyd:
+        chronyd.bind(str(tmp_path / "s"))
+        chronyd.setblocking(False)
+        got: list[bytes] = []
+
+        def drain(value: object) -> None:
+            with contextlib.suppress(BlockingIOError):
+                got.append(chronyd.recv(100))
+
+        source = Replayed(time, over, duration_s=120)
+        fitted = Fitted([source])
+        fitted.feeds = feeds = Feeds(doors_of(Wanted(sock=str(tmp_path / "s"), time_t=64)), time.now, fitted.fed)
+        fitted.parts["feeds"] = feeds.facts
+        fitted.closing.append(feeds.close)
+        fitted.sinks.append(drain)
+        config = replace(Config(), service=Service(socket=path))
+        assert serve(config, fitted, BUILT_IN.table, LiveTime(time), {}, out) == 0
+    [fact] = asked[0]["feeds"]
+    assert (fact["state"], fact["sent"], fact["failed"]) == ("feeding", len(got), 0)
+    assert fact["sent"] > 90
+    for datagram in got:
+        seconds, us, true_minus_system_s, *_ = struct.unpack("=qqd4i", datagram)
+        second = seconds + us / 1e6 + true_minus_system_s
+        assert abs(second - round(second)) < 2e-6, "each is a pulse of a whole true second"
+    log = out.getvalue()
+    assert "feed sock: feeding: every labelled pulse goes to" in log
+    assert asked[0]["receiver"]["delay"]["n"] >= 64

@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -53,6 +54,8 @@ class Found:
 @functools.cache
 def find() -> Found | str:
     """The unpacked one, fetched if need be; why there is none, in a sentence."""
+    if _my_name() is None:
+        return f"user {os.geteuid()} has no name here, and chronyd asks for one"
     given = os.environ.get("GPSTIME_CHRONY")
     root = Path(given) if given else KEPT
     if not (root / "usr/sbin/chronyd").exists():
@@ -121,6 +124,13 @@ def _loads(program: Path) -> bytes:
     return subprocess.run([ldd, program], capture_output=True, timeout=60, check=False).stdout if ldd else b""
 
 
+def _my_name() -> str | None:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return None
+
+
 class Running:
     """chronyd with the reference clocks of `lines`; `{folder}` in them is its folder."""
 
@@ -136,7 +146,8 @@ class Running:
         conf.write_text(f"{self._lines}\nport 0\ncmdport 0\nbindcmdaddress {folder}/command\npidfile {folder}/pid\n")
         if not name.exists():
             name.symlink_to(self.found.chronyd)
-        me = ["-u", "root"] if os.geteuid() == 0 else ["-U"]
+        # Stay who starts it, instead of _chrony, who may not be there; -U: that need not be root.
+        me = ["-u", _my_name() or "root", *([] if os.geteuid() == 0 else ["-U"])]
         with self._log.open("ab") as log:
             # -x: never touch the clock. -d: in the foreground.
             command = [name, "-x", "-d", *me, "-f", conf]

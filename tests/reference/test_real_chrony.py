@@ -7,6 +7,7 @@ that the simulation knows. How long it takes is bounded by pulses; a busy machin
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from real_chrony import Found, Paced, Running, find, realtime, removed_segment, running
 
+from gpstime.app.chrony import SOCKET
 from gpstime.app.feeds import Feeds
 from gpstime.app.run import run
 from gpstime.core.chrony_lines import Measured, shm_lines, sock_lines
@@ -118,6 +120,17 @@ def test_chronyd_reads_the_lines_for_its_version(chrony: Found, file: Path) -> N
     else:
         assert done.returncode == 0, done.stderr
         assert done.stdout.splitlines() == [line for line in text.splitlines() if line.startswith("refclock")]
+
+
+def test_the_profile_of_the_package_lets_the_socket_be_where_we_say(chrony: Found) -> None:
+    """F-D02: AppArmor refuses other names, silently. And what gives the socket to our group names the same one."""
+    profile = chrony.root / "etc/apparmor.d/usr.sbin.chronyd"
+    if not profile.exists():
+        pytest.skip("this package of chrony has no profile")
+    assert "@{run}/chrony.*.sock rw," in profile.read_text()
+    assert fnmatch.fnmatchcase(SOCKET, "/run/chrony.*.sock")
+    given = (GOLDEN.parents[2] / "hw/chrony/gpstime.conf").read_text()
+    assert [line.split()[-1] for line in given.splitlines() if line.startswith("ExecStartPost=")] == [SOCKET, SOCKET]
 
 
 def test_chronyd_selects_our_source_and_agrees_with_the_truth_within_its_own_bound(chrony: Found, unit: int) -> None:
