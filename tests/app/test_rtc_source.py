@@ -39,12 +39,12 @@ class Rig:
         self.events: list[Event] = []
 
     def run(self, seconds: float) -> list[Event]:
-        until, seen = self.time.now() + round(seconds * NS), len(self.events)
-        while self.time.now() < until:
-            before = self.time.now()
+        until, seen = self.time.at + round(seconds * NS), len(self.events)
+        while self.time.at < until:
+            before = self.time.at
             self.events += self.source.poll(min(1.2, (until - before) / NS))
-            assert self.time.now() - before < 3.0 * NS, "a poll blocks a little longer than it was given at most"
-            if self.time.now() == before:
+            assert self.time.at - before < 3.0 * NS, "a poll blocks a little longer than it was given at most"
+            if self.time.at == before:
                 self.time.run_to(before + 1000)
         return self.events[seen:]
 
