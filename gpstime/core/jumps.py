@@ -23,7 +23,9 @@ FIRST = 3_000.0
 """A jump in so many seconds is what is believed before any was seen."""
 YOUNGEST = 2
 """Hypotheses younger than that are not listened to: one odd pulse is an odd pulse."""
-HEARD, SURE = 0.2, 0.9
+HOPELESS = -4.0
+"""Log odds of the best hypothesis below which all of them together are not worth adding up."""
+HEARD, SURE = 0.1, 0.9
 """Probability of any jump from which the estimate takes it into account, and from which it is a fact."""
 MOST_OFTEN = 1.0 / 600.0
 """What comes more often is no jump but a walk, and `gains` finds it."""
@@ -101,7 +103,7 @@ class Jumps:
         odds = [sharp * w * s * s + b for w, s, b in zip(table.weight, sums, table.cost, strict=True)]
         rate = math.log(min(MOST_OFTEN, (1.0 + self.found) / (FIRST + self._seconds)))
         best = max(odds[YOUNGEST:])
-        if best + rate < -2.0:
+        if best + rate < HOPELESS:
             return None
         likely = [math.exp(o - best) for o in odds[YOUNGEST:]]
         total = sum(likely)
