@@ -7,7 +7,6 @@ from pathlib import Path
 
 import gpstime
 from gpstime.app.daemon import Fitted
-from gpstime.app.feeds import Feeds, doors_of
 from gpstime.app.floor import floor
 from gpstime.app.live import LiveTime
 from gpstime.app.pulse_door import PulseDoor
@@ -142,7 +141,10 @@ def fit(
         "noise": "auto",
     }
     fitted.facts |= {"board": model, "host": fitted.head["host"]}
-    if fed := doors_of(config.feeds):
+    if config.feeds.sock or config.feeds.shm != "none":
+        from gpstime.app.feeds import Feeds, doors_of  # late: most services feed nobody
+
+        fed = doors_of(config.feeds)
         fitted.feeds = feeds = Feeds(fed, time.now, fitted.fed)
         fitted.parts["feeds"] = feeds.facts
         fitted.closing.append(feeds.close)

@@ -119,7 +119,7 @@ def load(path: str | None) -> Config:
     """The configuration of the file at `path`; None is the default place, where it may also be absent: then all is default."""
     name = path or DEFAULT_FILE
     try:
-        text = Path(name).read_bytes().decode("utf-8-sig")  # some editors begin a file with a mark
+        text = Path(name).read_bytes().decode("utf-8").removeprefix("\ufeff")  # a mark that some editors begin a file with
     except FileNotFoundError:
         if path is None:
             return Config()

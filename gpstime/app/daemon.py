@@ -11,11 +11,10 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import FrameType, TracebackType
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import gpstime
 from gpstime.app.config import DEFAULT_FILE, ConfigError, load
-from gpstime.app.feeds import Feeds
 from gpstime.app.journal import INFO, NOTICE, WARNING, Journal, Relay
 from gpstime.app.live import LiveTime, LiveWorld
 from gpstime.app.notify import Notify
@@ -28,6 +27,9 @@ from gpstime.core.trim import TrimSpec
 from gpstime.model import Drift, Event, Finding, LabelChange
 from gpstime.ports import Sink, Source
 from gpstime.times import LeapTable, UtcTime
+
+if TYPE_CHECKING:
+    from gpstime.app.feeds import Feeds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
