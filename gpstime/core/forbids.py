@@ -41,8 +41,9 @@ class Forbids:
         if before is None or before.run != pulse.run or pulse.n == before.n:
             return
         apart = (pulse.at - before.at) / (pulse.n - before.n) - NS
-        self._odd = self._odd + 1 if abs(apart) > BROKEN_NS else 0
-        if self._odd >= IN_A_ROW:
+        side = 0 if abs(apart) <= BROKEN_NS else 1 if apart > 0 else -1
+        self._odd = self._odd + side if side * self._odd >= 0 and side else side  # a late stamp is early for the next
+        if abs(self._odd) >= IN_A_ROW:
             why = f"a timer fault, not drift: the counter is off by {apart / 1000:+.0f} ppm, more than can be slewed"
             self._reasons["timer"] = (pulse.at, CALM_S, why)
 

@@ -1,0 +1,272 @@
+"""Every fault of pulse and clock with the loop closed: it never diverges, never acts without a fix, is never a second off, settles.
+
+A simulated board through the whole engine, its clock steered for real, the truth looked at behind its back. Twins: the same with a
+protection taken away, which must be worse.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from gpstime.app.run import run
+from gpstime.core.discipline import Discipline
+from gpstime.core.engine import Engine
+from gpstime.core.leap import BUILT_IN
+from gpstime.core.policy import Policy
+from gpstime.model import Adjustment, Applied, Event, Finding, Label, Mode, ModeChange, PpsEdge, Slew, Step, Tick
+from gpstime.sim.oscillator import Oscillator
+from gpstime.sim.scenario import Scenario
+from gpstime.sim.world import SimWorld
+from gpstime.store.recorded import lower_bound
+
+BIAS_NS = 3000.0
+"""How late the stamps of the simulated Pi 4 are: no loop sees it."""
+STARTED = 30
+"""By then a warm start is tracking."""
+
+
+@dataclass
+class Closed:
+    """One run. `off`: (true second, offset of the clock beyond the stamps' bias, ns) at each edge and tick."""
+
+    world: SimWorld
+    engine: Engine
+    off: list[tuple[float, float]] = field(default_factory=list)
+    acted: list[tuple[float, Adjustment, Mode, bool]] = field(default_factory=list)
+    modes: list[tuple[float, ModeChange]] = field(default_factory=list)
+
+    @property
+    def loop(self) -> Discipline:
+        assert self.engine.discipline is not None
+        return self.engine.discipline
+
+    @property
+    def steps(self) -> list[tuple[float, int]]:
+        return [(s, a.delta_ns) for s, a, _, _ in self.acted if isinstance(a, Step)]
+
+    def worst(self, begin: float, end: float = math.inf) -> float:
+        return max((abs(x) for s, x in self.off if begin <= s < end), default=0.0)
+
+    def went(self) -> list[Mode]:
+        return [change.new for _, change in self.modes]
+
+
+class _Looked(SimWorld):
+    """Notes what it is asked for, and whether the receiver vouched for it then."""
+
+    closed: Closed
+
+    def adjust(self, adjustment: Adjustment) -> Applied:
+        pairing, loop = self.closed.engine.pairing, self.closed.loop
+        vouched = pairing.fix is not False and pairing.label is Label.OK
+        self.closed.acted.append((self.true_s, adjustment, loop.mode, vouched))
+        return super().adjust(adjustment)
+
+    @property
+    def true_s(self) -> float:
+        return self._now_ns / 1e9
+
+
+def close(
+    *faults: str,
+    seconds: int = 900,
+    policy: Policy | None = None,
+    seed: int = 3,
+    change: Callable[[Engine], None] = lambda engine: None,
+    **scenario: object,
+) -> Closed:
+    world = _Looked(Scenario(seed=seed, duration_s=seconds, faults=faults, **scenario))  # type: ignore[arg-type]
+    engine = Engine(BUILT_IN.table, lower_bound(world.head), discipline=policy or Policy())
+    closed = world.closed = Closed(world, engine)
+    change(engine)
+
+    def look(value: Event | Finding) -> None:
+        if isinstance(value, (PpsEdge, Tick)):
+            closed.off.append((world.true_s, world.offset_now_ns + BIAS_NS))
+        elif isinstance(value, ModeChange):
+            closed.modes.append((world.true_s, value))
+
+    run(world, engine, [look])
+    return closed
+
+
+US = 1e3
+
+# name: faults, scenario, from when on the clock is right, and how right (ns)
+PULSE = {
+    "F-P01, F-P08, F-P17 latency": (("latency-step:at=300,add=10us",), {}, STARTED, 14 * US),
+    "F-P02 jitter": ((), {"pps_noise": "gauss", "pps_noise_ns": 400.0}, STARTED, 1.5 * US),
+    "F-P03 tails": ((), {"pps_noise": "latency", "pps_noise_ns": 2000.0}, STARTED, 20 * US),
+    "F-P04 gpiod": ((), {"pps_noise_ns": 5000.0}, STARTED, 15 * US),
+    "F-P05 user space": ((), {"pps_noise": "latency", "pps_noise_ns": 100_000.0}, STARTED, 600 * US),
+    "F-P06 USB": ((), {"pps_noise_ns": 300_000.0}, STARTED, 1_000 * US),
+    "F-P09 duplicates": (("duplicate-pulse:rate=0.02",), {}, STARTED, 1.5 * US),
+    "F-P10 missing": (("missing-pulse:rate=0.02",), {}, STARTED, 1.5 * US),
+    "F-P10 missing in runs": (("missing-pulse:rate=0.005,run=10",), {}, STARTED, 3 * US),
+    "F-P11 rogues": (("rogue-pulse:rate=0.01",), {}, STARTED, 1.5 * US),
+    "F-P11 rogues in clusters": (("rogue-pulse:rate=0.005,cluster=5",), {}, STARTED, 3 * US),
+    "F-P12 wrong edge": ((), {"both_edges": True}, STARTED, 1.5 * US),
+    "F-P13 before the fix": (("cold-start:for=60", "pulse-before-fix:for=60,ppm=10"), {"seconds": 1200}, 900, 1.5 * US),
+    "F-P14 the pulse stops": (("lost-fix:at=300,for=200,pulse=60s",), {}, STARTED, 10 * US),
+    "F-P15 a GPSDO": (("gpsdo:at=300,for=200",), {}, STARTED, 10 * US),
+    "F-P19 frozen clear": (("frozen-clear",), {"both_edges": True}, STARTED, 1.5 * US),
+    "F-P23 half a Hz": (("pulse-rate:hz=0.5",), {}, 60, 3 * US),
+    "F-P25 stretched": (("stretched-bracket:rate=0.07",), {}, STARTED, 12 * US),
+}
+CLOCK = {
+    "F-C01 39 ppm": ((), {"oscillator": Oscillator(ppm=39.0)}, STARTED, 1.5 * US),
+    "F-C02 a warm day": ((), {"oscillator": Oscillator(daily_c=8.0), "seconds": 3000}, STARTED, 1.5 * US),
+    "F-C04 a load": ((), {"oscillator": Oscillator(load_c=5.0)}, STARTED, 4 * US),
+    "F-C05 lost ticks": (("timer-slow:at=300,for=60",), {"seconds": 1300}, 1000, 1.5 * US),
+    "F-C06 405 ppm": (("gross-frequency",), {}, STARTED, 1.5 * US),
+    "F-C07 a second back": (("system-step:at=300,step=-1",), {}, 310, 1.5 * US),
+    "F-C07 a second ahead": (("system-step:at=300,step=1",), {}, 315, 1.5 * US),
+    "F-C07 18 s": (("system-step:at=300,step=18",), {}, 315, 1.5 * US),
+    "F-C07 19.6 years back": (("system-step:at=300,step=-619315200",), {}, 315, 1.5 * US),
+    "F-C07 19.6 years ahead": (("system-step:at=300,step=619315200",), {}, 315, 1.5 * US),
+    "F-C07 1970": (("system-step:at=300,step=-1772366000",), {}, 315, 1.5 * US),
+    "F-C07 twice": (("system-step:at=300,step=5", "system-step:at=301,step=-3"), {}, 315, 1.5 * US),
+    "F-C07 2 ms": (("system-step:at=300,step=0.002",), {}, 315, 1.5 * US),
+    "F-C08 an undeclared rival": (("chrony-slews:at=300,declared=0",), {}, STARTED, 3 * US),
+    "F-C10 fake-hwclock": (("system-offset",), {}, STARTED, 1.5 * US),
+    "F-C11 leap, kernel told": (("leap-second:at=300",), {}, 303, 1.5 * US),
+    "F-C11 leap, kernel not told": (("leap-second:at=300,kernel=0",), {}, 303, 1.5 * US),
+    "F-C11 leap, late receiver": (("leap-second:at=300,style=late",), {"seconds": 1500}, 1400, 1.5 * US),
+    "F-C12 asleep": (("suspend:at=300,for=60",), {}, 400, 1.5 * US),
+}
+ALL = PULSE | CLOCK
+
+
+@functools.cache
+def closed(name: str) -> Closed:
+    faults, scenario, *_ = ALL[name]
+    return close(*faults, **scenario)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_settles_and_stays(name: str) -> None:
+    *_, since, room = ALL[name]
+    assert closed(name).worst(since) < room
+    assert closed(name).loop.mode is Mode.TRACKING
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_it_acts_only_on_verified_pulses(name: str) -> None:
+    """The bare drift may be told anew while no pulse comes; nothing else is asked for without a fix, a second and a reason."""
+    run_ = closed(name)
+    assert run_.acted
+    for when, asked, mode, vouched in run_.acted:
+        if isinstance(asked, Slew) and math.isinf(asked.lasting_s):
+            assert mode in (Mode.TRACKING, Mode.HOLDOVER, Mode.FREE_RUNNING), (when, asked)
+        else:
+            assert vouched, (when, asked)
+            assert mode is Mode.TRACKING, (when, asked)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_step_makes_it_worse_and_none_is_off_by_a_second(name: str) -> None:
+    """After each step that we made the clock is right, whatever it was before."""
+    run_ = closed(name)
+    for when, _ in run_.steps:
+        after = next((abs(x) for s, x in run_.off if s > when + 1e-3), 0.0)
+        assert after < 2e6, (name, when)
+
+
+@pytest.mark.parametrize("name", PULSE)
+def test_a_bad_pulse_never_makes_a_step_once_it_tracks(name: str) -> None:
+    assert len(closed(name).steps) <= 1
+    assert all(when < ALL[name][2] for when, _ in closed(name).steps)
+
+
+@pytest.mark.parametrize("name", ["F-P02 jitter", "F-P10 missing", "F-P14 the pulse stops", "F-C01 39 ppm", "F-C07 18 s"])
+def test_the_bound_holds_the_truth(name: str) -> None:
+    """Stamps are late by what the biases allow for."""
+    run_ = closed(name)
+    assert run_.loop.bound is not None
+    assert run_.worst(ALL[name][2]) + BIAS_NS < run_.loop.bound.bound_ns
+    assert 0.90 < (run_.loop.coverage.share or 0.0) < 0.99
+
+
+# ---- what forbids to steer ---------------------------------------------------------------------------------------------------
+
+
+def test_f_c09_not_permitted_is_a_state_with_a_sentence() -> None:
+    refused = close("adjust-refused")
+    assert refused.loop.mode is Mode.FAULTED
+    assert "NOT_PERMITTED" in refused.loop.modes.why
+    assert refused.loop.bound is None, "a clock that nobody steers has no bound of ours"
+    assert len(refused.acted) <= 3
+
+
+def test_f_c08_a_declared_rival_is_not_fought() -> None:
+    rival = close("chrony-slews:at=300")
+    assert rival.loop.mode is Mode.FAULTED
+    assert "chrony" in rival.loop.modes.why
+    assert not [a for a in rival.acted if a[0] > 306]
+    over = close("chrony-slews:at=300", policy=Policy(takeover=True))
+    assert over.loop.mode is Mode.TRACKING
+    assert over.worst(STARTED) < 5e3
+
+
+def test_f_c08_it_goes_on_when_the_rival_is_gone() -> None:
+    gone = close("chrony-slews:at=300,for=100", seconds=700)
+    assert gone.went() == [Mode.TRACKING, Mode.FAULTED, Mode.ACQUIRING, Mode.TRACKING]
+    assert gone.worst(500) < 1.5e3
+
+
+def test_f_p23_a_pulse_of_two_a_second_steers_nothing() -> None:
+    fast = close("pulse-rate:hz=2", "system-offset:offset=0.3")
+    assert not fast.acted
+    assert fast.loop.mode is Mode.ACQUIRING
+
+
+def test_f_p13_pulses_before_any_fix_steer_nothing() -> None:
+    never = close("lost-fix:at=0,for=600,pulse=600s,ppm=10", "system-offset:offset=0.3", seconds=590)
+    assert not never.acted
+    assert len(never.off) > 600, "pulses there were"
+
+
+# ---- twins -------------------------------------------------------------------------------------------------------------------
+
+
+def test_twin_of_the_fix_whoever_believes_any_pulse_is_led_astray() -> None:
+
+    faults = ("lost-fix:at=300,for=400,pulse=400s,ppm=10",)
+    assert close(*faults).worst(STARTED) < 30e3
+    assert close(*faults, policy=Policy(second_known=True), change=_vouch).worst(STARTED) > 1e6
+
+
+def _vouch(engine: Engine) -> None:
+    """An engine that never hears that the fix is lost."""
+    take = engine.pairing.on_epoch
+
+    def deaf(epoch):  # type: ignore[no-untyped-def]
+        out = take(epoch)
+        engine.pairing._fix.fix = True
+        return out
+
+    engine.pairing.on_epoch = deaf  # type: ignore[method-assign]
+
+
+def test_twin_of_the_stepout_whoever_believes_at_once_steps_while_the_timer_fails() -> None:
+    def trusting(engine: Engine) -> None:
+        assert engine.discipline is not None
+        engine.discipline._forbids.on_pulse = lambda pulse: None  # type: ignore[method-assign]
+
+    careful = close("timer-slow:at=300,for=60", seconds=1300)
+    rash = close("timer-slow:at=300,for=60", seconds=1300, policy=Policy(stepout_s=0.0), change=trusting)
+    assert len(careful.steps) <= 2
+    assert len(rash.steps) > 10
+
+
+def test_twin_of_never_back_time_repeats_only_without_it() -> None:
+    plain = close("system-offset:offset=0.02")
+    forward = close("system-offset:offset=0.02", policy=Policy(never_back=True))
+    assert [d < 0 for _, d in plain.steps] == [True]
+    assert not forward.steps
+    assert forward.worst(100) < 1.5e3, "20 ms at 500 ppm: 40 s"
