@@ -17,7 +17,7 @@ from typing import Literal
 from gpstime.core import bank as b
 from gpstime.core.counter import Counter
 from gpstime.core.forecast import seconds_until
-from gpstime.core.keeping import begin, blunt, move, odds, tend
+from gpstime.core.keeping import begin, blunt, gain_at, move, odds, tend
 from gpstime.core.line import through
 from gpstime.core.mixture import mixture_quantile, t_over_normal
 from gpstime.model import Drift
@@ -35,17 +35,11 @@ CHECK = 32
 """Pulses between looks at the bank as a whole."""
 MEMORY = 20_000
 """Pulses after which what a filter once predicted has faded to 1/e: noise levels are those of the last hours."""
-NOISE_MEMORY = 4_000
 BREAK = 8
 """So many innovations in a row far out (5 sigma) are no outliers: the clock did something new, the filters start again there."""
 VERY_COARSE_NS = 10_000
 LEAST_NS = 0.3
 """Rounding to whole ns."""
-
-
-def gain_at(n: int) -> float:
-    """The step of the running averages at pulse number n."""
-    return 1.0 / (n + 40.0) if n < NOISE_MEMORY else 1.0 / NOISE_MEMORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,13 @@ Beyond, where no crystal is, the prior falls as 1/level: resonators and broken t
 DROP, WAKE = 14.0, 8.0
 """A filter that many units of log probability behind the best sleeps; a neighbour of the best wakes up that far behind it."""
 
+NOISE_MEMORY = 4_000
+
+
+def gain_at(n: int) -> float:
+    """The step of the running averages at pulse number n."""
+    return 1.0 / (n + 40.0) if n < NOISE_MEMORY else 1.0 / NOISE_MEMORY
+
 
 def levels(spread_ns: float) -> list[tuple[int, int]]:
     """Grid places (walk, white FM) to start with, where the first pulses spread so much about a line."""

@@ -16,34 +16,11 @@ from typing import Any, TypeAlias
 from gpstime.core.fields import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, EpochDraft, UtcDraft, day_of, day_of_ddmmyy, time_of_day
 from gpstime.core.framing import Frame, Framer, whole
 from gpstime.core.pace import Burst, Pace
+from gpstime.core.sentences import GGA_FIX, MAX_KINDS, REAL_MODES, Kind, Parser, Said
 from gpstime.model import Epoch, Rejected
 from gpstime.times import RawNs, UtcTime
 
-REAL_MODES = frozenset((b"A", b"D", b"F", b"R", b"P"))
-"""Modes that rest on satellites: autonomous, differential, RTK float and fixed, precise; not none, estimated, manual, simulated."""
-
-_GGA_FIX = {b"0": False, b"6": False, b"7": False, b"8": False, b"": None}
-"""GGA quality: 0 none, 6 dead reckoning, 7 typed in, 8 simulator; an empty field says nothing; all others rest on satellites."""
-
-_MAX_KINDS = 256
-"""Addresses remembered; a line that pretends to be ever new kinds of sentences must not fill the memory."""
-
 _Mark: TypeAlias = tuple[RawNs, Burst]
-_Said: TypeAlias = tuple[UtcTime, bool, bool, bool | None] | str
-"""What a sentence's fields say: (second, valid, dated, fix), or the reason why they say nothing ("": there was nothing to say)."""
-_Parser: TypeAlias = Callable[[list[bytes]], _Said]
-
-
-class _Kind:
-    """What is known of one address (`GNRMC`): how often it came, and who reads it."""
-
-    __slots__ = ("address", "count", "name", "parser")
-
-    def __init__(self, address: str, name: str, parser: _Parser | None) -> None:
-        self.address = address
-        self.name = name
-        self.parser = parser
-        self.count = 0
 
 
 class Nmea:
@@ -56,15 +33,15 @@ class Nmea:
         """u-blox's own word in PUBX,04: True if its leap second count is the firmware's default (marked D), not yet received."""
         self._framer: Framer[_Mark] = Framer()
         self._pace = Pace()
-        self._parsers: dict[str, _Parser] = {
+        self._parsers: dict[str, Parser] = {
             "RMC": self._rmc,
             "ZDA": self._zda,
             "GGA": self._gga,
             "GNS": self._gns,
             "GLL": self._gll,
         }
-        self._kinds: dict[bytes, _Kind] = {}
-        self._other = _Kind("other", "other", None)
+        self._kinds: dict[bytes, Kind] = {}
+        self._other = Kind("other", "other", None)
         self._dated: UtcTime | None = None
         self._time_field = b""
         self._time_ns = -1
@@ -131,18 +108,18 @@ class Nmea:
             results.append(epoch)
         return results
 
-    def _meet(self, frame: bytes) -> _Kind:
+    def _meet(self, frame: bytes) -> Kind:
         """The kind of a sentence whose beginning was not met before."""
         address = frame[1:].partition(b",")[0].decode("ascii", "replace")
         name = address
-        parser: _Parser | None = None
+        parser: Parser | None = None
         if address.startswith("P"):  # proprietary: $PGRMC is Garmin's sensor configuration, not an RMC
             parser = self._pubx if address == "PUBX" else None
         elif len(address) == 5 and address.isascii() and address.isalnum() and address.isupper():
             name = address[2:]
             parser = self._parsers.get(name) if frame.startswith(b"$") else None
-        kind = _Kind(address, name, parser)
-        if len(self._kinds) < _MAX_KINDS:
+        kind = Kind(address, name, parser)
+        if len(self._kinds) < MAX_KINDS:
             self._kinds[frame[:7]] = kind
         else:
             self._other.count += 1
@@ -180,7 +157,7 @@ class Nmea:
             self._time_ns = ns = time_of_day(time)
         return ns
 
-    def _undated(self, time: bytes, fix: bool | None) -> _Said:
+    def _undated(self, time: bytes, fix: bool | None) -> Said:
         """The second of hhmmss on the day that brings it nearest to the last dated one."""
         if not time:
             return "no-time"
@@ -197,7 +174,7 @@ class Nmea:
         second.__class__ = UtcTime
         return second, False, False, fix
 
-    def _rmc(self, fields: list[bytes]) -> _Said:
+    def _rmc(self, fields: list[bytes]) -> Said:
         if len(fields) < 10:
             return "malformed"
         second = self._dated_second(fields[1], fields[9])
@@ -208,7 +185,7 @@ class Nmea:
         valid = status == b"A" and (len(fields) < 13 or fields[12] in REAL_MODES or not fields[12])
         return second, valid, True, valid if valid or status in (b"A", b"V") else None
 
-    def _zda(self, fields: list[bytes]) -> _Said:
+    def _zda(self, fields: list[bytes]) -> Said:
         if len(fields) < 5:
             return "malformed"
         time, day, month, year = fields[1:5]
@@ -225,7 +202,7 @@ class Nmea:
             return "bad-date"
         return self._keep(self._long_date_day, ns), False, True, None
 
-    def _pubx(self, fields: list[bytes]) -> _Said:
+    def _pubx(self, fields: list[bytes]) -> Said:
         """u-blox PUBX,04: time, date, time of week, week, leap seconds with D if they are the firmware's default."""
         if len(fields) < 2 or fields[1] != b"04":
             return ""
@@ -237,18 +214,18 @@ class Nmea:
         second = self._dated_second(fields[2], fields[3])
         return second if isinstance(second, str) else (second, False, True, None)
 
-    def _gga(self, fields: list[bytes]) -> _Said:
+    def _gga(self, fields: list[bytes]) -> Said:
         if len(fields) < 7:
             return "malformed"
-        return self._undated(fields[1], _GGA_FIX.get(fields[6], True))
+        return self._undated(fields[1], GGA_FIX.get(fields[6], True))
 
-    def _gns(self, fields: list[bytes]) -> _Said:
+    def _gns(self, fields: list[bytes]) -> Said:
         if len(fields) < 7:
             return "malformed"
         modes = fields[6]  # one letter for each constellation
         return self._undated(fields[1], any(modes[i : i + 1] in REAL_MODES for i in range(len(modes))) if modes else None)
 
-    def _gll(self, fields: list[bytes]) -> _Said:
+    def _gll(self, fields: list[bytes]) -> Said:
         if len(fields) < 7:
             return "malformed" if len(fields) < 5 else "no-time"  # before NMEA 2.0 a GLL has a position only
         status = fields[6]
