@@ -149,6 +149,11 @@ def fit(
         fitted.parts["feeds"] = feeds.facts
         fitted.closing.append(feeds.close)
         fitted.said.append(f"feeds: {', '.join(door.to for door in fed)}")
+    if config.discipline.steer:
+        from gpstime.app.steering_fit import kernel_clock, policy_of  # only who steers pays for it
+
+        fitted.policy, fitted.clock = policy_of(config.discipline), kernel_clock(config.discipline, clocks, watch)
+        fitted.said.append("discipline: this machine's clock is steered")
     if record:
         from gpstime.store.record import Record
 

@@ -102,6 +102,18 @@ def none_or(check: Check) -> Check:
     return either
 
 
+def always_or(check: Check) -> Check:
+    def either(v: Any) -> Any:
+        if v == "always":
+            return v
+        try:
+            return check(v)
+        except ValueError as e:
+            raise ValueError(f'{e}, or "always"') from None
+
+    return either
+
+
 def rights(v: Any) -> str:
     if v != AUTO and not (isinstance(v, str) and len(v) == 4 and v[0] == "0" and all(c in "0246" for c in v[1:])):
         raise ValueError('write rights to read and write such as "0660" in quotation marks, or "auto"')

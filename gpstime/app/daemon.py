@@ -23,9 +23,10 @@ from gpstime.app.settings import Config
 from gpstime.app.standing import Standing, say_frequency
 from gpstime.app.status import StatusSocket, check_place
 from gpstime.core.engine import Engine
+from gpstime.core.policy import Policy
 from gpstime.core.trim import TrimSpec
 from gpstime.model import Drift, Event, Finding, LabelChange
-from gpstime.ports import Sink, Source
+from gpstime.ports import Sink, Source, SteeredClock, World
 from gpstime.times import LeapTable, UtcTime
 
 if TYPE_CHECKING:
@@ -55,6 +56,9 @@ class Fitted:
     trim_of: Callable[[str], TrimSpec | None] = lambda chip: None
     """What the trim register of the RTC does, as far as it was open yet."""
     told: Relay = field(default_factory=Relay)
+    policy: Policy | None = None
+    """By which the clock is steered, if it is; through `clock`."""
+    clock: SteeredClock | None = None
     feeds: Feeds | None = None
     """Whom the time is told, if anybody; `fed` is what it has to say."""
     fed: Relay = field(default_factory=Relay)
@@ -115,7 +119,7 @@ def serve(
     out: TextIO | None = None,
 ) -> int:
     """Run until a signal; the exit code. Errors of set-up come as GpstimeError, before the first event."""
-    engine = Engine(leap, fitted.not_before, trim_of=fitted.trim_of)
+    engine = Engine(leap, fitted.not_before, trim_of=fitted.trim_of, discipline=fitted.policy)
     standing = Standing(engine, time.now(), fitted.facts)
     standing.parts |= fitted.parts
     journal = Journal(standing, config.service.summary_s, out, environment)
@@ -139,7 +143,7 @@ def serve(
             if fitted.feeds is not None:
                 fitted.feeds.attach(engine, leap)
                 sinks.insert(0, fitted.feeds)  # who waits for the time comes before who writes it down
-            run(world, engine, sinks)
+            run(_steered(world, engine, fitted, leap, sinks, standing), engine, sinks)
             notify.stopping()
             journal.sum_up(time.now())
             name = signal.Signals(signals.got).name if signals.got is not None else "the end of its sources"
@@ -147,11 +151,25 @@ def serve(
     finally:
         if status is not None:
             status.close()
+        if fitted.clock is not None:
+            fitted.clock.release()  # whatever comes, nothing but the bare drift stays in force
         world.close()
         for close in fitted.closing:
             close()
         notify.close()
     return 0
+
+
+def _steered(world: LiveWorld, engine: Engine, fitted: Fitted, leap: LeapTable, sinks: list[Sink], standing: Standing) -> World:
+    """The world, and with a policy the clock that it steers, what is declared of it, and how that stands."""
+    if engine.discipline is None or fitted.clock is None:
+        return world
+    from gpstime.app.steered import Disciplining, SteeredWorld
+
+    watched = Disciplining(fitted.clock, engine, leap, fitted.parts.get("stamps"))
+    sinks.append(watched)
+    standing.parts["discipline"] = watched.standing
+    return SteeredWorld(world, fitted.clock)
 
 
 def command(args: argparse.Namespace) -> int:

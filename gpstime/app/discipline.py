@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from gpstime.app.dry_run import DryWorld
 from gpstime.app.interrupt import Interruptible
 from gpstime.app.run import run
-from gpstime.app.steered import Declarer, SteeredWorld
+from gpstime.app.steered import Declarer, SteeredWorld, biases_of
 from gpstime.app.worlds import Opened
 from gpstime.core.bound import Biases
 from gpstime.core.engine import Engine
@@ -30,7 +30,6 @@ from gpstime.model import (
 from gpstime.ports import Sink, SteeredClock, World
 from gpstime.times import NS, LeapTable, RawNs
 
-UNKNOWN_PULSE_NS = Biases().pulse_ns
 T = TypeVar("T", ModeChange, StepAnnounced, SlewAnnounced)
 MOST_KEPT = 1000
 """Changes, steps and slews that are kept for the report; beyond that only the newest."""
@@ -112,13 +111,6 @@ class _Limited:
         self._world.close()
 
 
-def biases_of(head: Mapping[str, object]) -> Biases:
-    """What is known of the lateness of this world's stamps; nothing known is the worst that the field has seen."""
-    stamps = head.get("stamps")
-    doubt = stamps.get("bias_err_ns") if isinstance(stamps, Mapping) else None
-    return Biases(pulse_ns=float(doubt) if isinstance(doubt, (int, float)) else UNKNOWN_PULSE_NS)
-
-
 def discipline(
     opened: Opened,
     leap: LeapTable,
@@ -168,6 +160,7 @@ def rivals(who: Sequence[str], takeover: bool) -> None:
         names = " and ".join(who)
         program = who[0].partition(" ")[0]
         raise DeviceBusy(
-            f"{names} steers this clock, and two would fight over it: systemctl stop {program} (and disable it), "
+            f"{names} steer{'' if len(who) > 1 else 's'} this clock, and two would fight over it: systemctl stop {program} (and "
+            "disable it), "
             "or say --takeover to steer all the same"
         )

@@ -10,7 +10,22 @@ from typing import TextIO
 
 from gpstime.app.durations import say_duration
 from gpstime.app.standing import Standing, say_frequency, say_step
-from gpstime.model import ClockStep, DeviceFound, DeviceLost, Drift, Event, Finding, Label, LabelChange, Note, RtcBreak
+from gpstime.model import (
+    Applied,
+    ClockStep,
+    DeviceFound,
+    DeviceLost,
+    Drift,
+    Event,
+    Finding,
+    Label,
+    LabelChange,
+    ModeChange,
+    Note,
+    RtcBreak,
+    SlewAnnounced,
+    StepAnnounced,
+)
 from gpstime.times import NS, RawNs
 
 WARNING, NOTICE, INFO = 4, 5, 6
@@ -82,6 +97,10 @@ class Journal:
             self.tell("step", WARNING, say_step(value), value.at)
         elif isinstance(value, RtcBreak):
             self.tell("rtc", NOTICE, f"rtc: {value.reason}: {value.why}", value.at)
+        elif isinstance(value, (ModeChange, StepAnnounced, SlewAnnounced)) or (isinstance(value, Applied) and value.refused):
+            from gpstime.app.discipline_words import say, worrying  # only where a clock is steered
+
+            self.tell("discipline", WARNING if worrying(value) else NOTICE, f"discipline: {say(value)}", value.at)
         elif isinstance(value, Drift) and not self._told:
             self._told = True
             self.write(INFO, f"first frequency: {say_frequency(value)}", value.at)

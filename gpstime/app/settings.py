@@ -13,6 +13,7 @@ from typing import Any
 from gpstime.app.checks import AUTO as AUTO
 from gpstime.app.checks import (
     Check,
+    always_or,
     auto_or,
     baud,
     bits,
@@ -112,6 +113,22 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True)
+class Discipline:
+    """Whether the service steers the system clock, and what it may do to it (docs/discipline.md)."""
+
+    steer: bool = _key(False, flag, "steer the system clock by the pulse; takes CAP_SYS_TIME")
+    takeover: bool = _key(False, flag, "steer although another program is seen to steer")
+    first_step_ms: float = _key(1.0, number(0, 1e9, "milliseconds"), "the first update steps an offset beyond this (0: never)")
+    step_ms: float = _key(128.0, number(0, 1e9, "milliseconds"), "later ones beyond this (0: never)")
+    step_updates: int | str = _key("always", always_or(whole(0, 1_000_000, "updates")), "steps in so many first updates only")
+    never_back: bool = _key(False, flag, "never step backwards: slew, however long it takes")
+    panic_s: float = _key(1000.0, number(0, 1e9, "seconds"), "an unexplained offset beyond this is not believed (0: none)")
+    stepout_s: float = _key(300.0, number(0, 1e6, "seconds"), "how long an offset that nothing explains must last")
+    max_slew_ppm: float = _key(500.0, number(1, 500, "ppm"), "the largest correction, drift included")
+    free_ms: float = _key(1.0, number(0.001, 1e6, "milliseconds"), "a holdover whose bound is beyond this is a free-running clock")
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
     socket: str = _key("/run/gpstime/status.sock", path, 'gpstime status asks here; only the group may ("": none)')
     summary_s: float = _key(3600.0, span(10, 7 * 86_400), "how often the log has a line that sums up")
@@ -127,6 +144,7 @@ class Config:
     rtc: Rtc = field(default_factory=Rtc)
     record: Record = field(default_factory=Record)
     feeds: Feeds = field(default_factory=Feeds)
+    discipline: Discipline = field(default_factory=Discipline)
     service: Service = field(default_factory=Service)
     file: str = ""
     lines: dict[str, int] = field(default_factory=dict)
@@ -146,5 +164,6 @@ SECTIONS: dict[str, type] = {
     "rtc": Rtc,
     "record": Record,
     "feeds": Feeds,
+    "discipline": Discipline,
     "service": Service,
 }

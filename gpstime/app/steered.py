@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
+from gpstime.app.discipline_words import standing
+from gpstime.core.bound import Biases
 from gpstime.core.engine import Engine
-from gpstime.model import Adjustment, Applied, ErrorBound, Event, Finding, Mode, ModeChange, Slew
+from gpstime.model import Adjustment, Applied, DeviceFound, ErrorBound, Event, Finding, Mode, ModeChange, Slew
 from gpstime.ports import SteeredClock, World
 from gpstime.times import NS, LeapStatus, LeapTable, RawNs, UtcTime
 
 DECLARE_NS = 16 * NS
 """Between two declarations: the kernel lets `maxerror` grow by 500 us a second meanwhile, which is more than any drift."""
+UNKNOWN_PULSE_NS = Biases().pulse_ns
+
+
+def biases_of(head: Mapping[str, object]) -> Biases:
+    """What is known of the lateness of this world's stamps; nothing known is the worst that the field has seen."""
+    stamps = head.get("stamps")
+    doubt = stamps.get("bias_err_ns") if isinstance(stamps, Mapping) else None
+    return Biases(pulse_ns=float(doubt) if isinstance(doubt, (int, float)) else UNKNOWN_PULSE_NS)
 
 
 class SteeredWorld:
@@ -36,6 +46,23 @@ class SteeredWorld:
             self._clock.release()
         finally:
             self._world.close()
+
+
+class Disciplining:
+    """A sink for the service: declares (see `Declarer`), and learns how late stamps may be once the pulse is open."""
+
+    def __init__(self, clock: SteeredClock, engine: Engine, leap: LeapTable, stamps: Callable[[], object] | None = None) -> None:
+        assert engine.discipline is not None
+        self._loop, self._stamps = engine.discipline, stamps
+        self._declare = Declarer(clock, engine, leap)
+
+    def __call__(self, value: Event | Finding) -> None:
+        self._declare(value)
+        if isinstance(value, DeviceFound) and value.source.startswith("pps") and self._stamps is not None:
+            self._loop.biases = biases_of({"stamps": self._stamps()})
+
+    def standing(self) -> dict[str, object]:
+        return standing(self._loop)
 
 
 class Declarer:

@@ -54,6 +54,10 @@ class SteeringWatch:
         self._told_ppb = 0.0
         self._seen = self._refused = self._ours = False
 
+    def who(self) -> tuple[str, ...]:
+        """The programs that steer the clock, now."""
+        return self._who()
+
     def kernel(self) -> Steering | None:
         """The kernel's discipline now; None where it refuses to tell."""
         return self._read()

@@ -8,17 +8,16 @@ import math
 import sys
 from dataclasses import replace
 
-from gpstime.app.discipline import Disciplined, biases_of, discipline, rivals
+from gpstime.app.discipline import discipline, rivals
+from gpstime.app.discipline_words import say
 from gpstime.app.durations import parse_duration, say_duration
-from gpstime.core.bound import SIGMAS
+from gpstime.app.steered import biases_of
 from gpstime.core.policy import Policy
 from gpstime.errors import DeviceError, UsageError
-from gpstime.model import Applied, ErrorBound, Finding, Mode, ModeChange, SlewAnnounced, StepAnnounced
-from gpstime.report.figures import say_time
+from gpstime.model import Applied, Finding, Mode
+from gpstime.report.disciplined import as_object, as_text
 
 LIVE = "live"
-LONG = 6
-"""Lines of one kind in the report for people."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -174,121 +173,5 @@ def _headline(args: argparse.Namespace, live: bool) -> str:
 # ---- log lines -----------------------------------------------------------------------------------------------------------------
 
 
-def say(value: Finding | Applied) -> str:
-    """One line for people."""
-    if isinstance(value, ModeChange):
-        return f"{value.old.value} -> {value.new.value}: {value.why}"
-    if isinstance(value, StepAnnounced):
-        shows = f"from {_clock(value.before)} to {_clock(value.after)}"
-        return f"stepping the clock by {value.delta_ns / 1e9:+.9f} s, {shows}: {value.why}"
-    if isinstance(value, SlewAnnounced):
-        lasts, rate = say_duration(value.arrives_s), value.rate_ppb / 1e3
-        return f"slewing {say_time(value.offset_ns / 1e9)} away at {rate:+.0f} ppm: there in {lasts}"
-    return value.refused if isinstance(value, Applied) else ""
-
-
-def _clock(unix: int) -> str:
-    from gpstime.times import UtcTime
-
-    return UtcTime.from_unix(unix).iso(6)
-
-
 def _say(seconds: float, value: Finding | Applied) -> None:
     print(f"{say_duration(seconds)}: {say(value)}", file=sys.stderr, flush=True)
-
-
-# ---- the report ----------------------------------------------------------------------------------------------------------------
-
-
-def as_text(d: Disciplined) -> str:
-    lines = [("mode", f"{d.mode.value}: {d.why}")]
-    if d.offset_ns is not None and d.offset_sigma_ns is not None:
-        lines.append(
-            ("offset", f"{_signed(d.offset_ns)} expected, ± {say_time(SIGMAS * d.offset_sigma_ns / 1e9)} (95 %, noise only)")
-        )
-    if d.correction_ppb is not None:
-        lines.append(("frequency", f"{d.correction_ppb / 1e3:+.4f} ppm of correction, the bare drift, {d.updates} updates"))
-    if d.bound is not None and math.isfinite(d.bound.bound_ns):
-        lines += _ledger(d.bound)
-    if d.coverage is not None:
-        lines.append(
-            ("coverage", f"{100 * d.coverage:.1f} % of {d.coverage_seconds} pulses were within the bound of the second before")
-        )
-    if d.true_offset_ns is not None:
-        lines.append(("truth", f"the simulated clock is {_signed(d.true_offset_ns)} off at the end, which only a simulation knows"))
-    lines.append(("steps", _some([f"{s.delta_ns / 1e9:+.9f} s after {say_duration(at)}: {s.why}" for at, s in d.steps])))
-    lines.append(
-        (
-            "slews",
-            _some([f"{_signed(s.offset_ns)} after {say_duration(at)}, {say_duration(s.arrives_s)} long" for at, s in d.slews]),
-        )
-    )
-    if d.refused:
-        lines.append(("refused", d.refused))
-    return "\n".join(f"  {name:11} {text}" for name, text in lines)
-
-
-def _some(texts: list[str]) -> str:
-    more = len(texts) - LONG
-    return "none" if not texts else "; ".join(texts[:LONG]) + (f"; and {more} more" if more > 0 else "")
-
-
-def _ledger(bound: ErrorBound) -> list[tuple[str, str]]:
-    p = bound.parts
-    biases = " + ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("receiver", "cable", "pulse", "left"))
-    noise = ", ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("fit", "jitter", "age", "wander"))
-    sigma = math.sqrt(sum(p[name] ** 2 for name in ("fit", "jitter", "age", "wander")))
-    return [
-        ("bound", f"± {say_time(bound.bound_ns / 1e9)} (95 %), {bound.status.value}, growing by {bound.growth_ppb:.3g} ppb"),
-        ("", f"= {biases} (these add up)"),
-        ("", f"+ {SIGMAS:g} x {say_time(sigma / 1e9)} ({noise}; these in quadrature)"),
-    ]
-
-
-def _signed(ns: float) -> str:
-    return ("+" if ns >= 0 else "") + say_time(ns / 1e9)
-
-
-def as_object(d: Disciplined) -> dict[str, object]:
-    """Keys are documented in docs/json.md."""
-    bound = d.bound
-    known = bound is not None and math.isfinite(bound.bound_ns)
-    return {
-        "world": d.world,
-        "steered": d.steered,
-        "simulated": d.simulated,
-        "mode": d.mode.value,
-        "why": d.why,
-        "label": d.label,
-        "seconds": round(d.seconds, 3),
-        "updates": d.updates,
-        "offset_ns": _round(d.offset_ns),
-        "offset_sigma_ns": _round(d.offset_sigma_ns),
-        "true_offset_ns": d.true_offset_ns,
-        "correction_ppb": _round(d.correction_ppb),
-        "bound_ns": _round(bound.bound_ns) if bound is not None and known else None,
-        "growth_ppb": _round(bound.growth_ppb) if bound is not None and known else None,
-        "bound_status": bound.status.value if bound is not None else "unknown",
-        "parts_ns": {name: _round(v) for name, v in bound.parts.items()} if bound is not None else {},
-        "coverage": _round(d.coverage),
-        "coverage_seconds": d.coverage_seconds,
-        "modes": [{"at_s": round(at, 3), "old": m.old.value, "new": m.new.value, "why": m.why} for at, m in d.modes],
-        "steps": [
-            {"at_s": round(at, 3), "delta_ns": s.delta_ns, "before": s.before, "after": s.after, "why": s.why} for at, s in d.steps
-        ],
-        "slews": [
-            {
-                "at_s": round(at, 3),
-                "offset_ns": _round(s.offset_ns),
-                "rate_ppb": _round(s.rate_ppb),
-                "arrives_s": _round(s.arrives_s),
-            }
-            for at, s in d.slews
-        ],
-        "refused": d.refused,
-        "interrupted": d.interrupted,
-    }
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
