@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from gpstime.drivers.rtc.any_bus import whole_bus
 from gpstime.drivers.rtc.bus_chip import BusChip
 from gpstime.drivers.rtc.chip import RtcChip
 from gpstime.drivers.rtc.ds1307 import Ds1307
@@ -36,12 +37,31 @@ FAMILIES: dict[str, type[BusChip]] = {
     "mcp7940n": Mcp7940n,
 }
 """The chips by name, each with the family whose registers it has."""
-_ALIASES = {"ds3231sn": "ds3231", "ds3231mz": "ds3231m", "pcf85063": "pcf85063a", "mcp7940": "mcp7940n", "mcp79410": "mcp7940n"}
+_ALIASES = {
+    "ds3231n": "ds3231",
+    "ds3231s": "ds3231",
+    "ds3231sn": "ds3231",
+    "ds3231mz": "ds3231m",
+    "ds1307z": "ds1307",
+    "ds1338z": "ds1338",
+    "pcf8523t": "pcf8523",
+    "pcf8563t": "pcf8563",
+    "bm8563": "pcf8563",
+    "pcf85063": "pcf85063a",
+    "pcf85063at": "pcf85063a",
+    "rv3028c7": "rv3028",
+    "rv8803c7": "rv8803",
+    "mcp7940": "mcp7940n",
+    "mcp79410": "mcp7940n",
+    "mcp79411": "mcp7940n",
+    "mcp79412": "mcp7940n",
+}
+"""What is printed on the case, or on the bag."""
 
 
 def chip_named(name: str) -> str:
     """The name as this project spells it: case, "-" and "_" don't matter. UsageError for a chip that is not known."""
-    plain = re.sub(r"[-_ ]", "", name.lower())
+    plain = re.sub(r"[-_ #+]", "", name.lower())
     plain = _ALIASES.get(plain, plain)
     if plain not in FAMILIES:
         raise UsageError(f"no chip {name!r} is known; there are {', '.join(FAMILIES)}")
@@ -81,7 +101,7 @@ def wire_to(
     if not 0x08 <= address <= 0x77:
         raise UsageError(f"0x{address:02x} is no address of an I2C device: 0x08 to 0x77 are")
     if not isinstance(bus, int):
-        return Wire(bus, address, time=time or MachineTime(), name=name, baud_hz=baud_hz)
+        return Wire(whole_bus(bus), address, time=time or MachineTime(), name=name, baud_hz=baud_hz)
     return Wire(
         open_bus(bus),
         address,

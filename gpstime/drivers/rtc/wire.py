@@ -175,10 +175,13 @@ class Wire:
 
     def _sentence(self, error: OSError, attempts: int) -> str:
         number = error.errno or 0
+        if not number and isinstance(error, TimeoutError):
+            number = errno.ETIMEDOUT
         bus = self.bus_name.rpartition("-")[2] if self.bus_name.rpartition("-")[2].isdigit() else "1"
         hint = _NOBODY.format(bus=bus) if number in _NO_ACKNOWLEDGE else _HINTS.get(number, "look at the wiring and the supply")
         times = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        return f"{self.where} is UNAVAILABLE ({times}, errno {number}: {os.strerror(number)}): {hint}."
+        told = f"errno {number}: {os.strerror(number)}" if number else repr(error)
+        return f"{self.where} is UNAVAILABLE ({times}, {told}): {hint}."
 
     def _held_sentence(self, driver: str, node: str) -> str:
         bus = self.bus_name.rpartition("-")[2]
