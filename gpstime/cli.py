@@ -21,7 +21,7 @@ COMMANDS = {
     "discipline": ("gpstime.report.discipline", "steer a clock by the pulse: a dry run, unless --steer is said"),
     "export": ("gpstime.app.export", "a run of the record as an open capture"),
     "import": ("gpstime.app.bring", "open captures into a record"),
-    "lab": ("gpstime.app.lab", "the loop that steers a clock, on traces of a crystal and a pulse"),
+    "lab": ("gpstime.report.lab", "slew and step side by side; the loop that steers a clock, on traces"),
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),
     "nmea": ("gpstime.app.nmea", "every epoch and every rejection of a raw receiver capture"),
     "replay": ("gpstime.report.replay", "a run of the record again: is it what the run itself found, and when was it"),

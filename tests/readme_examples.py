@@ -5,6 +5,7 @@ Run as a script it puts the real output into README.md (blocks with a line of th
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -40,7 +41,8 @@ def shown_is_real(shown: str, real: str) -> bool:
 def run(command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """The command of an example, without a shell, in this folder."""
     program = [sys.executable, "-c", "import sys; from gpstime.cli import main; sys.exit(main())", *command.split()[1:]]
-    return subprocess.run(program, cwd=cwd, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "COLUMNS": "80"}  # as wide as a page that knows no terminal
+    return subprocess.run(program, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
 
 
 if __name__ == "__main__":

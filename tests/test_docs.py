@@ -59,10 +59,10 @@ def code_of(text: str) -> str:
 
 
 def commands_in(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(command, options) for each `gpstime ...` in code; a line may be continued with a backslash. `rtc` has a second word."""
+    """(command, options) for each `gpstime ...` in code; a line may go on after a backslash. `rtc` and `lab` have a second word."""
     found = []
     for line in code_of(text).replace("\\\n", " ").splitlines():
-        match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +(rtc [a-z]+|[a-z]+)\b(.*)", line)
+        match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +((?:rtc|lab) [a-z]+|[a-z]+)\b(.*)", line)
         if match:
             options = re.findall(r"(?<!\S)(--[a-z][a-z-]*)", match[2].split(" | ")[0])
             found.append((match[1], tuple(options)))
@@ -176,7 +176,7 @@ def test_the_name_clash_is_told_plainly() -> None:
 
 def test_readme_examples_are_real(tmp_path: Path) -> None:
     ran = list(examples(README.read_text(encoding="utf-8")))
-    assert {command.split()[1] for command, _ in ran} == {*("measure", "nmea", "sim", "import", "replay", "export", "rtc")}
+    assert {command.split()[1] for command, _ in ran} == {*("measure", "nmea", "sim", "import", "replay", "export", "rtc", "lab")}
     for command, shown in ran:
         done = run(command, tmp_path)
         assert shown_is_real(shown, done.stdout), f"python tests/readme_examples.py mends this: $ {command}\n{done.stdout}"

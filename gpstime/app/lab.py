@@ -40,10 +40,8 @@ class LabRun:
     freq_1s_ppb: float
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The commands of the lab."""
-    commands = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    sub = commands.add_parser("run", help="the loop on the traces of a crystal and a pulse", allow_abbrev=False)
+def add_arguments(sub: argparse.ArgumentParser) -> None:
+    """Those of `lab run`."""
     sub.add_argument("--freq", required=True, metavar="F.npy", help="fractional frequency error of the free clock, each second")
     sub.add_argument(
         "--pps", required=True, metavar="P.npy", help="error of each second's pulse stamp in s, NaN where it did not come"

@@ -50,10 +50,12 @@ def board(name: str) -> Board:
 class SimClock:
     """The system clock as a function of the raw clock: slewed by a frequency correction, moved by steps.
 
-    `mono` is slewed with it but never stepped, so shown - mono changes by steps only, as on Linux.
+    `mono` is slewed with it but never stepped, so shown - mono changes by steps only, as on Linux. `max_freq_ppb`: what a program
+    may set; what the kernel adds by itself may be more.
     """
 
     def __init__(self, raw: int, shown: int, freq_ppb: float = 0.0) -> None:
+        self.max_freq_ppb = MAX_FREQ_PPB
         self._raw, self._mono = raw, raw
         self._ahead = shown - raw
         self.freq_ppb = freq_ppb
@@ -71,7 +73,7 @@ class SimClock:
     def set_frequency(self, raw: int, freq_ppb: float) -> float:
         """Correct by this much from now on; returns what was really set."""
         self._mono, self._raw = self.mono(raw), raw
-        self.freq_ppb = max(-MAX_FREQ_PPB, min(MAX_FREQ_PPB, freq_ppb))
+        self.freq_ppb = max(-self.max_freq_ppb, min(self.max_freq_ppb, freq_ppb))
         return self.freq_ppb
 
     def step(self, delta_ns: int) -> None:
