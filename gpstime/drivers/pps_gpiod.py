@@ -108,8 +108,7 @@ def chip_by_label(gpiod: Any, label: str = "auto", dev: Path = DEV) -> GpioChip:
             if name == chip.label or os.path.realpath(name) == chip.path:
                 return chip
     there = ", ".join(f"{chip.label} ({chip.path})" for chip in known) or "none at all"
-    what = "the chip of a Raspberry Pi's header" if label == "auto" else f"no GPIO chip with the label {label}:"
-    missing = f"{what} was not found" if label == "auto" else what
+    missing = "the chip of a Raspberry Pi's header was not found" if label == "auto" else f"no GPIO chip has the label {label}"
     raise DeviceMissing(f"{missing}; there are: {there}. Chips go by label, since their numbers change with the kernel.")
 
 
