@@ -41,6 +41,11 @@ class Device:
     losses: int = 0
 
 
+def _why(device: Device, open_: str, unknown: str) -> str:
+    """Why nothing comes from a device."""
+    return unknown if device.there is None else open_ if device.there else device.reason
+
+
 def _number(v: float | None, digits: int) -> float | None:
     return None if v is None else round(v, digits)
 
@@ -127,10 +132,10 @@ class Standing:
         if quiet and now - self.started < SILENT_NS and self.pulse.there is not False:
             return "starting", "no pulse yet"
         if quiet:
-            why = self.pulse.reason if self.pulse.there is False else "the input is open, but no edge comes"
+            why = _why(self.pulse, "the input is open, but no edge comes", "no device said anything yet, or none is configured")
             return "no-pulses", why if why.startswith("no pulse: ") else f"no pulse: {why}"
         if self.receiver.seen_at is None or now - self.receiver.seen_at > SILENT_NS:
-            why = self.receiver.reason if self.receiver.there is False else "the port is open, but no byte comes"
+            why = _why(self.receiver, "the port is open, but no byte comes", "no port said anything yet, or none is configured")
             return "no-receiver", f"pulses, but no receiver: {why}"
         if engine.pairing.label is not Label.OK:
             return "no-second", engine.pairing.why

@@ -31,7 +31,7 @@ def _device(d: dict[str, Any]) -> str:
     ago = d.get("last_s_ago")
     last = "nothing came yet" if ago is None else f"last {say_duration(ago)} ago"
     lost = f", lost {d['losses']} times" if d.get("losses") else ""
-    return f"{(d.get('reason') or 'not opened yet').rstrip('.')}; {last}{lost}"
+    return f"{(d.get('reason') or 'none, or not opened yet').rstrip('.')}; {last}{lost}"
 
 
 def _record(r: dict[str, Any]) -> str:

@@ -300,7 +300,9 @@ def test_the_status_before_anything_came_and_with_nothing_there() -> None:
     s, time = standing()
     assert s.word(RawNs(time.at))[0] == "starting"
     time.move(10)
-    assert s.word(RawNs(time.at))[0] == "no-pulses"
+    assert s.word(RawNs(time.at)) == ("no-pulses", "no pulse: no device said anything yet, or none is configured")
+    s(DeviceFound(RawNs(time.at), "pps", "open"))
+    assert s.word(RawNs(time.at)) == ("no-pulses", "no pulse: the input is open, but no edge comes")
     s(DeviceLost(RawNs(time.at), "pps", "no /dev/pps0: add the overlay"))
     assert s.word(RawNs(time.at)) == ("no-pulses", "no pulse: no /dev/pps0: add the overlay")
     json.dumps(s.as_object(RawNs(time.at)))
