@@ -81,7 +81,9 @@ class Axis:
         if self._ticks is None or self._tick_before is None or raw - self._ticks[0] > TICK_HOLD_NS:
             return None
         (a, shown_a, _), (b, shown_b, _) = self._tick_before, self._ticks
-        true, err = _between(raw, self._tick_before, self._ticks, (b - a) / (shown_b - shown_a) if shown_b > shown_a else 1.0)
+        true, err = _between(
+            raw, self._tick_before, self._ticks, (b - a) / (shown_b - shown_a) if shown_b > shown_a and b > a else 1.0
+        )
         return Seen(true, err, ("system", self._era), true)
 
 

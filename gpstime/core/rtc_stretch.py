@@ -53,6 +53,8 @@ class Stretch:
     trim_ppb: float = 0.0
     """Size of the mean that stands for the trim's pulses."""
     ended: str = ""
+    fed: int = -1
+    """The number of the last edge that reached the estimator."""
 
     @property
     def n(self) -> int:
@@ -70,14 +72,16 @@ class Stretch:
         assert self.first is not None
         while len(self.waiting) > keep:
             _, x, point = self.waiting.pop(0)
-            if point.err_ns <= widest_ns:
-                self.estimator.add(point.count - self.first.count, round(x), point.axis_err_ns, point.at)
+            n = point.count - self.first.count
+            if point.err_ns <= widest_ns and n > self.fed:
+                self.fed = n
+                self.estimator.add(n, round(x), point.axis_err_ns, point.at)
 
     def known(self) -> DriftEstimator:
         """The estimator with all edges, those on probation too."""
         if not self.waiting:
             return self.estimator
-        whole = Stretch(copy.deepcopy(self.estimator), list(self.waiting), self.first)
+        whole = Stretch(copy.deepcopy(self.estimator), list(self.waiting), self.first, fed=self.fed)
         whole.pass_on(0, WIDE * median(point.err_ns for _, _, point in self.waiting))
         return whole.estimator
 

@@ -181,7 +181,7 @@ class RtcTrack:
         self._trimmed(reading)
         if last is None or not self._detect:
             return
-        if reading.aging != last.aging:
+        if reading.aging != last.aging and None not in (reading.aging, last.aging):
             self._break(last.at, reading, "trim-changed", f"its trim register went from {last.aging} to {reading.aging}", out)
         if last.trusted and not reading.trusted:
             self._break(last.at, reading, "power-lost", "it says that its oscillator has stopped: its time means nothing", out)
