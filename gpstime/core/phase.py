@@ -35,7 +35,7 @@ DOUBTFUL = 2.0
 """Variance of a miss, against the steady state's, beyond which the filter's own doubt is most of it."""
 TREND_S = 1_500.0
 """Over how long the trend is averaged: a day's sine keeps its slope for that long, to a tenth."""
-SEEN, SEEN_LONG = 4.0, 9.0
+SEEN, SEEN_LONG = 2.0, 9.0
 """The trend squared, in units of its variance, from which it is used from pulse to pulse, and for a holdover."""
 NOISE_MEMORY = 2_000
 LEAST_SHARE = 0.25
