@@ -23,6 +23,7 @@ from gpstime.core.engine import Engine
 from gpstime.drivers.leap_files import load as load_leap
 from gpstime.drivers.rtc import RtcChip, open_kernel_rtc, open_rtc
 from gpstime.drivers.rtc.identify import identify
+from gpstime.drivers.rtc.open import FAMILIES
 from gpstime.errors import DeviceMissing, RtcHeld, RtcUnavailable, UsageError
 from gpstime.model import Adjustment, Applied, Event
 from gpstime.ports import Source, Timebase, World
@@ -177,6 +178,7 @@ def chip_opener(wanted: Rtc) -> Callable[[], RtcChip]:
             return _through_kernel(e)
         finally:
             named.close()
+        _contradicted(named, wanted.bus)
         return lambda: open_rtc(wanted.chip, wanted.bus, address)
     doubts = []
     for at in ADDRESSES if address is None else (address,):
@@ -195,6 +197,18 @@ def chip_opener(wanted: Rtc) -> Callable[[], RtcChip]:
             f"no clock chip answers on bus {wanted.bus}: name it with --chip, or another bus with --bus (gpstime devices)"
         )
     raise UsageError(f"which chip this is can't be told by reading alone: name it with --chip ({'; '.join(doubts)})")
+
+
+def _contradicted(named: RtcChip, bus: int) -> None:
+    """UsageError where what answers is surely not of the family that was named: nothing is written to a motion sensor (F-R14)."""
+    try:
+        found = identify(bus, named.address)
+    except RtcUnavailable:  # it just answered: the longer looks at it fail on this bus, which is no doubt about what it is
+        return
+    if not found.sure or (found.name is not None and FAMILIES[found.name].family == named.family):
+        return
+    name = f"it is a {found.name} (--chip {found.name}): " if found.name else ""
+    raise UsageError(f"what answers at 0x{named.address:02x} on bus {bus} is no {named.name}: {name}{found.why}")
 
 
 def _through_kernel(held: RtcHeld) -> Callable[[], RtcChip]:

@@ -298,6 +298,48 @@ def test_what_is_sure_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     assert opened == [("rv3028", 3, 0x52)]
 
 
+class Answers:
+    """A chip that was named, and answers."""
+
+    name, address, family = "ds3231", 0x68, "ds3231"
+
+    def read(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (Identified(None, True, "register 0x75 says MPU-6050: a motion sensor, not a clock."), "no ds3231: register 0x75"),
+        (Identified("pcf8523", True, "its registers repeat"), "--chip pcf8523"),
+    ],
+)
+def test_a_named_chip_that_is_surely_another_is_not_written_to(
+    monkeypatch: pytest.MonkeyPatch, found: Identified, says: str
+) -> None:
+    """F-R14: `gpstime rtc set --chip ds3231` would write a time into a motion sensor."""
+    looks(monkeypatch, {0x68: found})
+    monkeypatch.setattr(rtc_live, "open_rtc", lambda *_: Answers())
+    with pytest.raises(UsageError, match=says):
+        chip_opener(wanted("set", "--chip", "ds3231"))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Identified("ds3231", True, "its registers repeat", ("ds3231m",)),
+        Identified("ds3232", True, "its registers repeat"),
+        Identified("pcf8523", False, "nothing proves it"),
+        RtcUnavailable("the long reads fail on this bus", 5),
+    ],
+)
+def test_a_named_chip_that_may_be_it_is_taken_at_its_word(monkeypatch: pytest.MonkeyPatch, found: Identified | Exception) -> None:
+    looks(monkeypatch, {0x68: found})
+    monkeypatch.setattr(rtc_live, "open_rtc", lambda *_: Answers())
+    assert isinstance(chip_opener(wanted("set", "--chip", "ds3231"))(), Answers)
+
+
 # ---- where the kernel's driver has it ------------------------------------------------------------------------------------------
 
 
