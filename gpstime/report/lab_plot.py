@@ -48,6 +48,11 @@ def ready(path: str) -> None:
 def plot(comparison: Comparison, path: str) -> None:
     """Write the picture. OSError where it can't be written."""
     ready(path)
+    figure_of(comparison).savefig(path, dpi=100)
+
+
+def figure_of(comparison: Comparison) -> Any:
+    """A figure of matplotlib, without a window."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -74,7 +79,7 @@ def plot(comparison: Comparison, path: str) -> None:
             fontweight="bold",
             color=COLOURS[ran.name],
         )
-    figure.savefig(path, dpi=100)
+    return figure
 
 
 def _offset(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
