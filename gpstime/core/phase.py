@@ -37,6 +37,7 @@ TREND_S = 1_500.0
 """Over how long the trend is averaged: a day's sine keeps its slope for that long, to a tenth."""
 SEEN, SEEN_LONG = 2.0, 9.0
 """The trend squared, in units of its variance, from which it is used from pulse to pulse, and for a holdover."""
+EARLY = 4.0
 NOISE_MEMORY = 2_000
 LEAST_SHARE = 0.25
 """The pulse's noise is taken for at least this share of the white FM of a second: below, each pulse is believed anyway."""
@@ -97,7 +98,9 @@ class Phase(TwoState):
 
     def _trend_seen(self, seen: float) -> float:
         """The frequency's trend (ppb per s), less what may be chance; zero unless its square is `seen` variances."""
-        t2 = self._trend * self._trend * 2.0 * TREND_S / self.levels.q**2
+        # the walk's share of the average, and early on as much again as the levels are in doubt
+        variance = self.levels.q**2 / (2.0 * TREND_S) * (1.0 + EARLY * TREND_S / (self._learned + 1.0))
+        t2 = self._trend * self._trend / variance
         return self._trend * (1.0 - seen / t2) if t2 > seen and self._adapts else 0.0
 
     # ---- in ------------------------------------------------------------------------------------------------------------------
