@@ -33,6 +33,26 @@ def text(what: str) -> Check:
     return check
 
 
+def port(v: Any) -> str:
+    what = 'a device such as "/dev/serial0", or "socket://host:port"'
+    found: str = text(what)(v)
+    host, colon, number = found.removeprefix("socket://").rpartition(":")
+    if "://" in found and not (found.startswith("socket://") and host and colon and number.isascii() and number.isdigit()):
+        raise ValueError(f"write {what}, in quotation marks")
+    return found
+
+
+def gpsd_address(v: Any) -> str:
+    from gpstime.drivers.gpsd import address  # few services have a gpsd
+
+    found: str = text('"host:port" of gpsd')(v)
+    try:
+        address(found)
+    except UsageError as e:
+        raise ValueError(str(e)) from None
+    return found
+
+
 def path(v: Any) -> str:
     if not isinstance(v, str) or (v and not v.startswith("/")):
         raise ValueError('write an absolute path in quotation marks, or "" for none')

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from gpstime.app.checks import AUTO as AUTO
+from gpstime.app.checks import (
+    AUTO as AUTO,
+)
 from gpstime.app.checks import (
     Check,
     always_or,
@@ -18,10 +20,12 @@ from gpstime.app.checks import (
     baud,
     bits,
     flag,
+    gpsd_address,
     none_or,
     number,
     orders,
     path,
+    port,
     rights,
     span,
     text,
@@ -41,11 +45,11 @@ def _key(default: Any, check: Check, about: str) -> Any:
 @dataclass(frozen=True, slots=True)
 class Receiver:
     source: str = _key("serial", word("serial", "gpsd", "none"), "where sentences come from")
-    port: str = _key(AUTO, text('a device such as "/dev/serial0", or "socket://host:port"'), "the receiver's port")
+    port: str = _key(AUTO, port, "the receiver's port")
     baud: int | str = _key(AUTO, auto_or(baud), "its rate; auto listens and looks which one makes sentences")
     share: bool = _key(False, flag, "read a port that somebody else holds too (both lose bytes)")
     send: tuple[str, ...] = _key((), orders, 'sent at every open, with the answer expected: ["$PMTK220,1000 -> $PMTK001,220,3"]')
-    gpsd: str = _key("localhost:2947", text('"host:port" of gpsd'), "used when source is gpsd")
+    gpsd: str = _key("localhost:2947", gpsd_address, "used when source is gpsd")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,7 +28,16 @@ def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as exit_:
         cli.main([command, "--help"])
     assert exit_.value.code == 0
-    assert ("--json" in capsys.readouterr().out) == (command != "run")  # which reports to the log and to gpstime status
+    out = capsys.readouterr().out
+    if "[-h] ACTION" not in out and "[-h] WHAT" not in out:
+        assert ("--json" in out) == (command != "run")  # which reports to the log and to gpstime status
+        return
+    actions = re.findall(r"^    (\w+)", out, re.MULTILINE)
+    assert actions
+    for action in actions:
+        with pytest.raises(SystemExit):
+            cli.main([command, action, "--help"])
+        assert "--json" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("argv", [[], ["sausage"], ["--sausage"], ["measure", "extra"]])
