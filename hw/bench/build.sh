@@ -6,14 +6,14 @@
 #
 # GPSTIME_BENCH_CACHE  where to build          (default: ~/.cache/gpstime/virtual-pi)
 # DEBIAN_URI           a Debian mirror to use  (default: those of this machine's own apt configuration)
-# KVER                 kernel versions to try, first to last (default: 6.12 6.1)
+# KVER                 kernel versions to try, first to last (default: 6.12; another needs patches that fit: kernel/patches/VERSION)
 # JOBS                 compilers at once       (default: one for each processor)
 #
 # Only the installation of missing packages needs root; everything else is done as whoever calls.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${GPSTIME_BENCH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/gpstime/virtual-pi}
-wanted=${KVER:-6.12 6.1}
+wanted=${KVER:-6.12}
 release=$(. /etc/os-release && echo "${VERSION_CODENAME:-unknown}")
 
 # What decides the result: this folder's kernel side, this script, and the machine that it is built for.
@@ -114,9 +114,9 @@ dpkg-deb --fsys-tarfile "$work"/dl/linux-source-*.deb | tar -xO "./usr/src/linux
   tar -x -C "$work" --exclude='*/drivers/gpu/drm/amd/include/*' --exclude='*/tools/testing/*' --exclude='*/arch/arm*/boot/dts/*'
 for p in "$here"/kernel/patches/*.patch; do
   name=$(basename "$p" .patch)
-  [ -e "$here/kernel/patches/$version/$name.patch" ] && p=$here/kernel/patches/$version/$name.patch
+  if [ -e "$here/kernel/patches/$version/$name.patch" ]; then p=$here/kernel/patches/$version/$name.patch; fi
   say "patch $(basename "$p")"
-  patch -s -p1 -d "$src" < "$p"
+  patch -s -p1 -d "$src" < "$p" || refuse "$(basename "$p") does not fit linux-$version; one that does belongs into kernel/patches/$version"
 done
 log=$work/build.log
 run() { "$@" >>"$log" 2>&1 || { tail -n 30 "$log" >&2; refuse "this failed: $*"; }; }

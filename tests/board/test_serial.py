@@ -40,10 +40,13 @@ def bursts(n: int, ahead_s: float = 2.0) -> list[tuple[int, bytes]]:
     return [(begin + k * NS, BURST) for k in range(n)]
 
 
-def read_for(port: Any, seconds: float) -> list[Any]:
+def read_for(port: Any, seconds: float, enough: bytes | None = None) -> list[Any]:
+    """What comes within so many seconds, or until five times `enough` is among it."""
     end = time.monotonic() + seconds
-    got = []
+    got: list[Any] = []
     while time.monotonic() < end:
+        if enough is not None and b"".join(p.data for p in got).count(enough) >= 5:
+            break
         if (portion := port.read(0.5)) is not None:
             got.append(portion)
     return got
@@ -67,7 +70,7 @@ def test_the_rate_is_found_by_listening(board: Any, port: SerialPort) -> None:
     watched = WatchedPort(port)
     watched.open()
     board.play(board.says(board.at_baud(bursts(40, 0.2), 38400)))
-    got = read_for(watched, 15)
+    got = read_for(watched, 30, BURST)
     assert (port.baud, watched.searching) == (38400, False)
     assert b"".join(p.data for p in got).count(BURST) >= 5
 
