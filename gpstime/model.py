@@ -335,6 +335,30 @@ class SlewAnnounced:
     arrives_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class HoldoverBegan:
+    """No pulse any more: the clock is within `limit_ns` for `lasts_s` from the last one on (95 %), if nothing is done to it."""
+
+    at: RawNs
+    limit_ns: float
+    lasts_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class HoldoverScored:
+    """The pulse is back after `lasted_s`: the clock was `off_ns` off, and the bound said +-`bound_ns` (biases left out of both).
+
+    `held` of `outages` so far were within their bound.
+    """
+
+    at: RawNs
+    lasted_s: float
+    off_ns: float
+    bound_ns: float
+    held: int
+    outages: int
+
+
 class BoundStatus(enum.Enum):
     """What an error bound rests on: the words of ClockBound."""
 
@@ -379,6 +403,8 @@ Finding: TypeAlias = (
     | ModeChange
     | StepAnnounced
     | SlewAnnounced
+    | HoldoverBegan
+    | HoldoverScored
     | ErrorBound
 )
 

@@ -22,6 +22,8 @@ from gpstime.model import (
     ErrorBound,
     Event,
     Finding,
+    HoldoverBegan,
+    HoldoverScored,
     Mode,
     ModeChange,
     SlewAnnounced,
@@ -55,6 +57,7 @@ class Disciplined:
     modes: list[tuple[float, ModeChange]] = field(default_factory=list)
     steps: list[tuple[float, StepAnnounced]] = field(default_factory=list)
     slews: list[tuple[float, SlewAnnounced]] = field(default_factory=list)
+    outages: list[tuple[float, HoldoverScored]] = field(default_factory=list)
     refused: str = ""
     label: str = ""
     interrupted: bool = False
@@ -77,6 +80,11 @@ class _Gathering:
             if value.refused and value.refused != into.refused:
                 into.refused = value.refused
                 self._say(into.seconds, value)
+        elif isinstance(value, (HoldoverBegan, HoldoverScored)):
+            if isinstance(value, HoldoverScored):
+                into.outages.append((into.seconds, value))
+                del into.outages[:-MOST_KEPT]
+            self._say(into.seconds, value)
         elif isinstance(value, ModeChange):
             self._keep(into.modes, value)
         elif isinstance(value, StepAnnounced):
@@ -90,18 +98,20 @@ class _Gathering:
         self._say(self._into.seconds, value)
 
 
-class _Limited:
-    """A world that ends after so long on the raw clock, or when the user ends it."""
+class Limited:
+    """A world that ends after so long on the raw clock, when `done` says so, or when the user ends it."""
 
-    def __init__(self, world: World, interrupt: Interruptible, limit_s: float | None) -> None:
-        self._world, self._interrupt, self._limit_s = world, interrupt, limit_s
+    def __init__(
+        self, world: World, interrupt: Interruptible, limit_s: float | None, done: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._world, self._interrupt, self._limit_s, self._done = world, interrupt, limit_s, done
 
     def events(self) -> Iterator[Event]:
         first: RawNs | None = None
         for event in self._interrupt.each(self._world.events()):
             yield event
             first = event.at if first is None else first
-            if self._limit_s is not None and event.at - first >= self._limit_s * NS:
+            if self._done() or (self._limit_s is not None and event.at - first >= self._limit_s * NS):
                 return
 
     def adjust(self, adjustment: Adjustment) -> Applied:
@@ -140,7 +150,7 @@ def discipline(
         extra.append(Declarer(clock, engine, leap))
     with Interruptible() as interrupt:
         try:
-            run(_Limited(world, interrupt, limit_s), engine, [*opened.sinks, _Gathering(out, say), *extra, *sinks])
+            run(Limited(world, interrupt, limit_s), engine, [*opened.sinks, _Gathering(out, say), *extra, *sinks])
         finally:
             world.close()
     phase = loop.servo.phase

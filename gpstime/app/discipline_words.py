@@ -6,7 +6,17 @@ import math
 
 from gpstime.app.durations import say_duration
 from gpstime.core.discipline import Discipline
-from gpstime.model import Applied, Event, Finding, Mode, ModeChange, SlewAnnounced, StepAnnounced
+from gpstime.model import (
+    Applied,
+    Event,
+    Finding,
+    HoldoverBegan,
+    HoldoverScored,
+    Mode,
+    ModeChange,
+    SlewAnnounced,
+    StepAnnounced,
+)
 from gpstime.times import UtcTime
 
 
@@ -20,6 +30,14 @@ def say(value: Event | Finding) -> str:
     if isinstance(value, SlewAnnounced):
         lasts, rate = say_duration(value.arrives_s), value.rate_ppb / 1e3
         return f"slewing {value.offset_ns / 1e9:+.6f} s away at {rate:+.0f} ppm: there in {lasts}"
+    if isinstance(value, HoldoverBegan):
+        return f"within {value.limit_ns / 1e6:g} ms for {say_duration(value.lasts_s)} from the last pulse on (95 %), if none comes"
+    if isinstance(value, HoldoverScored):
+        verdict = "within" if abs(value.off_ns) <= value.bound_ns else "BEYOND"
+        off, bound = value.off_ns / 1e3, value.bound_ns / 1e3
+        score = f"{value.held} of {value.outages} outages so far held"
+        after = f"after {say_duration(value.lasted_s)} of holdover the clock was {off:+.1f} us off"
+        return f"{after}, {verdict} its bound of {bound:.1f} us ({score})"
     return value.refused if isinstance(value, Applied) else ""
 
 

@@ -18,6 +18,8 @@ from gpstime.model import (
     Drift,
     Event,
     Finding,
+    HoldoverBegan,
+    HoldoverScored,
     Label,
     LabelChange,
     ModeChange,
@@ -28,6 +30,7 @@ from gpstime.model import (
 )
 from gpstime.times import NS, RawNs
 
+OF_A_DISCIPLINE = (ModeChange, StepAnnounced, SlewAnnounced, HoldoverBegan, HoldoverScored)
 WARNING, NOTICE, INFO = 4, 5, 6
 """Levels of syslog(3), as journald reads them."""
 AT_ONCE, AN_HOUR = 20, 3600 * NS
@@ -97,7 +100,7 @@ class Journal:
             self.tell("step", WARNING, say_step(value), value.at)
         elif isinstance(value, RtcBreak):
             self.tell("rtc", NOTICE, f"rtc: {value.reason}: {value.why}", value.at)
-        elif isinstance(value, (ModeChange, StepAnnounced, SlewAnnounced)) or (isinstance(value, Applied) and value.refused):
+        elif isinstance(value, OF_A_DISCIPLINE) or (isinstance(value, Applied) and value.refused):
             from gpstime.app.discipline_words import say, worrying  # only where a clock is steered
 
             self.tell("discipline", WARNING if worrying(value) else NOTICE, f"discipline: {say(value)}", value.at)

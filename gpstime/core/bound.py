@@ -76,6 +76,11 @@ def noise_after(phase: Phase, seconds: float, stamp_ns: float = 0.0) -> Noise:
     )
 
 
+def half_width(noise: Noise) -> float:
+    """Of the 95 % interval that the noise makes."""
+    return SIGMAS * noise.sigma_ns
+
+
 def error_bound(
     phase: Phase | None, biases: Biases, mode: Mode, at: RawNs, since_s: float, left_ns: float, stamp_ns: float
 ) -> ErrorBound:
@@ -85,7 +90,7 @@ def error_bound(
         return ErrorBound(at, void, math.inf, 0.0, BoundStatus.UNKNOWN, {})
     now = noise_after(phase, since_s, stamp_ns)
     left = abs(left_ns)
-    bound = biases.total_ns + left + SIGMAS * now.sigma_ns
+    bound = biases.total_ns + left + half_width(now)
     growth = SIGMAS * max((noise_after(phase, since_s + t, stamp_ns).sigma_ns - now.sigma_ns) / t for t in LATER_S)
     parts = {
         "receiver": biases.receiver_ns,

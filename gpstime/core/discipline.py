@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 
-from gpstime.core.bound import Biases, Coverage, Noise, error_bound, noise_after
+from gpstime.core.bound import Biases, Coverage, Noise, error_bound, half_width, noise_after
 from gpstime.core.forbids import Forbids
+from gpstime.core.holdover import Outage, Score, lasts_s
 from gpstime.core.modes import Facts, Modes
 from gpstime.core.policy import Policy, Verdict
 from gpstime.core.servo import Servo
@@ -22,6 +23,8 @@ from gpstime.model import (
     ClockStep,
     ErrorBound,
     Finding,
+    HoldoverBegan,
+    HoldoverScored,
     Mode,
     Rejected,
     SlewAnnounced,
@@ -63,6 +66,9 @@ class Discipline:
         self._measured: int | None = None
         self._verified: tuple[RawNs, int, int] | None = None
         self._acted: RawNs | None = None
+        self.score = Score()
+        self._away = False
+        self._gone = Noise(0.0, 0.0, 0.0, 0.0)
         self._asked: tuple[int, int, float] | None = None
         self._expected_noise: Noise | None = None
         self._slewing = False
@@ -100,6 +106,8 @@ class Discipline:
             follows = before is not None and before[1] == pulse.run and pulse.n - before[2] <= FOLLOWS
             facts.row = facts.row + 1 if follows else 1
             self._verified = (pulse.at, pulse.run, pulse.n)
+            if self._away and facts.row == 1 and self._acted is not None:  # before the filter hears of it
+                self._gone = noise_after(self.servo.phase, (pulse.at - self._acted) / NS)
         self._pulse, self._measured = pulse, offset_ns
         self.servo.hear(pulse, None if offset_ns is None else offset_ns + round(self._pending(pulse)))
 
@@ -148,6 +156,7 @@ class Discipline:
 
     def _act(self, pulse: Pulse, offset: float, step: bool, out: list[Finding]) -> tuple[Adjustment, ...]:
         servo = self.servo
+        self._returned(pulse.at, offset, out)
         asked = servo.decide(step)
         shown = pulse.edge.shown
         for a in asked:
@@ -162,6 +171,15 @@ class Discipline:
         self._acted = pulse.at
         self._expected_noise = noise_after(servo.phase, 1.0, pulse.edge.err_ns)
         return asked
+
+    def _returned(self, at: RawNs, offset: float, out: list[Finding]) -> None:
+        """The first update after a holdover: score what was said of it."""
+        away, self._away, left = self._away, False, self.expected.left_ns
+        if not away or self._acted is None or left is None or self.expected.explained:
+            return
+        bound = abs(left) + half_width(self._gone)
+        self.score.add(Outage((at - self._acted) / NS, offset, bound))
+        out.append(HoldoverScored(at, (at - self._acted) / NS, offset, bound, self.score.held, self.score.outages))
 
     def _why(self, offset: float) -> str:
         if not self.updates:
@@ -209,6 +227,11 @@ class Discipline:
             facts.row = 0
         while (change := self.modes.look(at, facts)) is not None:
             out.append(change)
+            if change.new is Mode.HOLDOVER and self._acted is not None:
+                known = self.biases.total_ns + max(abs(self._off_ns), abs(self.expected.left_ns or 0.0))
+                lasts = lasts_s(self.servo.phase, known, self.policy.free_ns)
+                self._away = True
+                out.append(HoldoverBegan(at, self.policy.free_ns, lasts))
             if change.new is Mode.FAULTED:  # from now on nobody knows what is done to the clock
                 self._acted = self.bound = None
                 facts.bound_ns = math.inf

@@ -7,7 +7,7 @@ import math
 from gpstime.app.discipline import Disciplined
 from gpstime.app.durations import say_duration
 from gpstime.core.bound import SIGMAS
-from gpstime.model import ErrorBound
+from gpstime.model import ErrorBound, HoldoverScored
 from gpstime.report.figures import say_time
 
 LONG = 6
@@ -37,9 +37,16 @@ def as_text(d: Disciplined) -> str:
             _some([f"{_signed(s.offset_ns)} after {say_duration(at)}, {say_duration(s.arrives_s)} long" for at, s in d.slews]),
         )
     )
+    if d.outages:
+        lines.append(("holdover", _some([_outage(at, o) for at, o in d.outages])))
     if d.refused:
         lines.append(("refused", d.refused))
     return "\n".join(f"  {name:11} {text}" for name, text in lines)
+
+
+def _outage(at: float, o: HoldoverScored) -> str:
+    off, bound = say_time(o.off_ns / 1e9), say_time(o.bound_ns / 1e9)
+    return f"{say_duration(o.lasted_s)} until {say_duration(at)}: {off} off at its end, the bound was {bound}"
 
 
 def _some(texts: list[str]) -> str:
@@ -98,6 +105,10 @@ def as_object(d: Disciplined) -> dict[str, object]:
                 "arrives_s": _round(s.arrives_s),
             }
             for at, s in d.slews
+        ],
+        "outages": [
+            {"at_s": round(at, 3), "lasted_s": round(o.lasted_s, 3), "off_ns": _round(o.off_ns), "bound_ns": _round(o.bound_ns)}
+            for at, o in d.outages
         ],
         "refused": d.refused,
         "interrupted": d.interrupted,
