@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from doubles import VirtualTime
@@ -36,12 +36,14 @@ from gpstime.core.policy import Policy
 from gpstime.drivers import steering
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.errors import DeviceBusy
-from gpstime.model import Adjustment, Applied, Event, Mode, ModeChange, PpsEdge, Slew, Step
+from gpstime.model import Adjustment, Applied, Event, Finding, Mode, ModeChange, PpsEdge, Slew, Step
 from gpstime.ports import Together, World
 from gpstime.report.disciplined import as_object
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
-from gpstime.store.recorded import lower_bound
+from gpstime.store.capture import encode, encode_head
+from gpstime.store.digest import Digest
+from gpstime.store.recorded import RecordedWorld, lower_bound
 from gpstime.times import RawNs, UtcTime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -339,3 +341,25 @@ def test_a_mode_change_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert say(lost) == "tracking -> holdover: no pulse comes"
     assert worrying(lost)
     assert not worrying(replace(lost, new=Mode.TRACKING))
+
+
+def test_a_run_that_was_steered_is_found_again_from_its_record(tmp_path: Path) -> None:
+    """What was done to the clock is in the record; a replay steers nothing and finds the same, value for value."""
+    board = SimWorld(Scenario(seed=6, duration_s=300, system_offset_s=1.7, faults=("system-step:at=150,step=-2",)))
+    engine = Engine(BUILT_IN.table, lower_bound(board.head), discipline=Policy())
+    capture, steered, again = tmp_path / "c.jsonl", Digest(), Digest()
+    lines = [encode_head(**board.head)]
+
+    def note(value: Event | Finding) -> None:
+        steered.add(value)
+        if not isinstance(value, get_args(Finding)):
+            lines.append(encode(value))  # type: ignore[arg-type]
+
+    run(board, engine, [note])
+    assert engine.discipline is not None
+    assert engine.steps.count == 3
+    capture.write_text("\n".join(lines) + "\n")
+    recorded = RecordedWorld(str(capture))
+    run(recorded, Engine(BUILT_IN.table, recorded.not_before), [again.add])
+    assert (again.count, again.crc) == (steered.count, steered.crc)
+    assert again.count > 300
