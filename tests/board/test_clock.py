@@ -74,11 +74,11 @@ def test_the_clocks_are_read_together() -> None:
     clocks = SystemClocks()
     busybox_adjtimex("-f", str(100 * 65536))
     first = clocks.read()
-    time.sleep(100)
+    time.sleep(20)
     last = clocks.read()
     raw, real, mono = last.raw - first.raw, last.real - first.real, last.mono_ns - first.mono_ns
-    assert abs(raw - 100 * NS) < 50_000_000
-    assert abs(real - raw - 10_000_000) < 50_000  # 100 ppm
+    assert abs(raw - 20 * NS) < 50_000_000
+    assert abs(real - raw - 2_000_000) < 10_000  # 100 ppm
     assert abs(mono - real) < 5_000
     assert max(first.err_ns, last.err_ns) < 1_500
 
@@ -93,7 +93,7 @@ def test_a_bare_drift_runs_the_clock_by_what_was_applied(ppb: float) -> None:
     applied = clock.slew(Slew(ppb, math.inf), SystemClocks().read().raw)
     assert applied.freq_ppb == pytest.approx(ppb, abs=0.02)
     time.sleep(2)
-    gain_ns, raw_ns = gained(100)
+    gain_ns, raw_ns = gained(20)
     assert abs(gain_ns / raw_ns * 1e9 - ppb) < 50
 
 
@@ -152,7 +152,7 @@ def test_a_clock_80_ms_and_100_ppm_off_is_brought_below_20_us_and_a_kill_leaves_
     from board import raw_ns
     from scenario import play
 
-    played = play(board, Scenario(51, 700, oscillator=Oscillator(ppm=100.0), system_offset_s=0.08))
+    played = play(board, Scenario(51, 420, oscillator=Oscillator(ppm=100.0), system_offset_s=0.08))
 
     def off_ns() -> int:
         before, shown, after = raw_ns(), time.time_ns(), raw_ns()
@@ -161,9 +161,9 @@ def test_a_clock_80_ms_and_100_ppm_off_is_brought_below_20_us_and_a_kill_leaves_
     board.heartbeat()
     assert abs(off_ns() - 80_000_000) < 5_000_000
     steering = started("discipline", "--steer", "--json", configuration=SERIAL)
-    time.sleep(300)
+    time.sleep(200)
     seen = []
-    for _ in range(15):
+    for _ in range(10):
         time.sleep(10.3)
         seen.append(off_ns())
     assert steering.poll() is None
@@ -172,8 +172,8 @@ def test_a_clock_80_ms_and_100_ppm_off_is_brought_below_20_us_and_a_kill_leaves_
     steering.wait()
     time.sleep(3)
     left = off_ns()
-    time.sleep(100)
-    assert abs(off_ns() - left) < 20_000  # 0.2 ppm
+    time.sleep(60)
+    assert abs(off_ns() - left) < 12_000  # 0.2 ppm
     kernel = read_steering()
     assert kernel is not None
     assert abs(kernel.freq_ppb + 100_000) < 1_000
