@@ -227,7 +227,7 @@ def _lasting(text: str) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is compared. The options of showing are the report's."""
     add = parser.add_argument
-    add("--x0", type=_number, default=0.4, metavar="TIME", help="clock minus true time at the start, like 400ms or -2s (400ms)")
+    add("--x0", type=_number, default=0.4, metavar="TIME", help="clock minus true time at the start: 400ms, or --x0=-2s (400ms)")
     add("--ppm", type=float, default=20.0, metavar="PPM", help="frequency error of the crystal; positive gains (20)")
     add("--seed", type=int, default=0, metavar="N", help="of crystal, pulse and events (0)")
     add("--for", dest="lasts_s", type=_lasting, metavar="TIME", help="how long (default: until the slew has arrived, 30m at least)")

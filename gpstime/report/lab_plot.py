@@ -100,7 +100,14 @@ def _offset(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     ax.set_xlabel("minutes")
     if first:
         ax.set_ylabel(f"How wrong is it?\nshown - true ({unit})", fontsize=11)
-    ax.text(0.97, 0.5, _pace(ran), transform=ax.transAxes, ha="right", fontsize=11, color=COLOURS[ran.name])
+    ax.text(
+        *(0.97, 0.5, _pace(ran)),
+        transform=ax.transAxes,
+        ha="right",
+        fontsize=11,
+        color=COLOURS[ran.name],
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
+    )
 
 
 def _pace(ran: Ran) -> str:
@@ -161,7 +168,10 @@ def _windows(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     bars = ax.bar(middles, off, width=4.2, color=COLOURS[ran.name])
     if len(windows) <= 8:
         ax.bar_label(bars, [f"{o:+d}" if o else "0" for o in off], padding=2, fontsize=9)
-    ax.margins(y=0.2)
+    every = [w.events - w.expected for r in comparison.ran for w in r.stamped.windows]
+    low, high = min([0, *every]), max([0, *every])
+    room = 0.25 * max(high - low, 1)
+    ax.set_ylim(low - room, high + room)
     ax.set_xlim(-2, comparison.span_s / 60)
     ax.set_xlabel("minutes")
     if first:
