@@ -64,7 +64,7 @@ def commands_in(text: str) -> list[tuple[str, tuple[str, ...]]]:
     for line in code_of(text).replace("\\\n", " ").splitlines():
         match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +((?:rtc|lab) [a-z]+|[a-z]+)\b(.*)", line)
         if match:
-            options = re.findall(r"(?<!\S)(--[a-z][a-z-]*)", match[2].split(" | ")[0])
+            options = re.findall(r"(?<!\S)(--[a-z][a-z0-9-]*)", match[2].split(" | ")[0])
             found.append((match[1], tuple(options)))
     return found
 
