@@ -3,7 +3,8 @@
 Two kinds of parts. Biases hide from the loop, whatever it does, and add up linearly: the receiver's own error, the antenna's cable,
 what the pulse's stamps are late beyond what is taken off (P21), and what is known to be left to steer out. Noise adds in
 quadrature, at 95 %: the fit (how well phase is known from pulses), jitter (what a crystal does within a second, and the stamps' own
-doubt), and once no pulse comes, age (frequency not known better, white noise) and temperature (its wander, whatever moves it).
+doubt), and once no pulse comes, age (frequency not known better, white noise) and wander (of the frequency, whatever moves it: as
+the filter's levels have it, times what forecasts of that length have missed so far, see `wander`).
 
     bound = receiver + cable + pulse + left + 1.96 sqrt(fit^2 + jitter^2 + age^2 + wander^2)
 """
@@ -67,13 +68,30 @@ def noise_after(phase: Phase, seconds: float, stamp_ns: float = 0.0) -> Noise:
     """What the filter does not know of the phase so long after its last pulse; `stamp_ns`: half-width of a stamp's own doubt."""
     w, t = phase.levels.w, max(0.0, seconds)
     walk2 = phase.levels.q**2 + phase.jumps.walk2
-    age2 = t * (2.0 * phase.pxy + t * phase.pyy) + w * w * max(0.0, t - 1.0)
+    fit2 = max(0.0, phase.pxx)
+    age2 = max(0.0, t * (2.0 * phase.pxy + t * phase.pyy) + w * w * max(0.0, t - 1.0))
+    wander2 = walk2 * t**3 / 3.0
+    if (factor := phase.wander.factor(t)) != 1.0:
+        rest2 = fit2 + w * w + age2
+        wander2 = max(0.0, factor**2 * (rest2 + wander2) - rest2)
     return Noise(
-        math.sqrt(max(0.0, phase.pxx)),
+        math.sqrt(fit2),
         math.sqrt(w * w * min(1.0, t) + stamp_ns * stamp_ns / 3.0),
-        math.sqrt(max(0.0, age2)),
-        math.sqrt(walk2 * t**3 / 3.0),
+        math.sqrt(age2),
+        math.sqrt(wander2),
     )
+
+
+def _growth(phase: Phase, seconds: float, stamp_ns: float, sigma: float) -> float:
+    """The steepest rise of the noise's sigma from now on (ns per s): `noise_after` in one sum, being asked so often."""
+    w2, walk2 = phase.levels.w**2, (phase.levels.q**2 + phase.jumps.walk2) / 3.0
+    pxx, pxy, pyy, stamp2 = max(0.0, phase.pxx), phase.pxy, phase.pyy, stamp_ns * stamp_ns / 3.0
+    steepest = 0.0
+    for later in LATER_S:
+        t = max(0.0, seconds) + later
+        variance = pxx + w2 + stamp2 + max(0.0, t * (2.0 * pxy + t * pyy) + w2 * (t - 1.0)) + walk2 * t * t * t
+        steepest = max(steepest, (math.sqrt(variance) - sigma) / later)
+    return steepest
 
 
 def half_width(noise: Noise) -> float:
@@ -90,8 +108,9 @@ def error_bound(
         return ErrorBound(at, void, math.inf, 0.0, BoundStatus.UNKNOWN, {})
     now = noise_after(phase, since_s, stamp_ns)
     left = abs(left_ns)
-    bound = biases.total_ns + left + half_width(now)
-    growth = SIGMAS * max((noise_after(phase, since_s + t, stamp_ns).sigma_ns - now.sigma_ns) / t for t in LATER_S)
+    sigma = now.sigma_ns
+    bound = biases.total_ns + left + SIGMAS * sigma
+    growth = SIGMAS * _growth(phase, since_s, stamp_ns, sigma)
     parts = {
         "receiver": biases.receiver_ns,
         "cable": biases.cable_ns,
