@@ -170,4 +170,6 @@ class Board:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for pull in glob.glob("/sys/devices/platform/gpio-sim*/gpiochip*/sim_gpio*/pull"):
+            Path(pull).write_text("pull-down")  # a player that was ended within a pulse left its line up
         os.close(self._far_end)
