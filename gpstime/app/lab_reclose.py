@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from array import array
+from typing import Any
 
 from gpstime.app.lab_compare import FOUR, SAID, Comparison, Ran, excerpt_of, judged, policies
 from gpstime.app.lab_course import Course
@@ -55,15 +56,15 @@ class Witness:
         return Course(true_ns, raw, ahead, self.corrections, first.second.unix)
 
 
-def close_again(capture: str, leap: LeapTable, policy: Policy | None, witness: Witness) -> ReclosedWorld:
-    """One run over the capture; the world, for who else steered."""
+def close_again(capture: str, leap: LeapTable, policy: Policy | None, witness: Witness) -> tuple[ReclosedWorld, dict[str, Any]]:
+    """One run over the capture; the world, for who else steered, and the capture's head."""
     recorded = RecordedWorld(capture)
     world = ReclosedWorld(recorded)
     try:
         run(world, Engine(leap, recorded.not_before, discipline=policy), [witness])
     finally:
         world.close()
-    return world
+    return world, recorded.head
 
 
 def reclose(capture: str, leap: LeapTable, names: tuple[str, ...] = FOUR, max_slew_ppm: float = 500.0) -> Comparison | None:
@@ -73,15 +74,17 @@ def reclose(capture: str, leap: LeapTable, names: tuple[str, ...] = FOUR, max_sl
     chosen = policies(max_slew_ppm * 1e3)
     ran: list[Ran] = []
     others: set[str] = set()
+    said = capture
     for name in names:
         witness = Witness()
-        world = close_again(capture, leap, chosen[name], witness)
+        world, head = close_again(capture, leap, chosen[name], witness)
         others |= world.by_others
+        said = f"SIMULATED: {capture}" if head.get("host") == "simulated" else capture
         course = witness.course()
         if course is None:
             return None
         ran.append(judged(name, course, 0))
-    what = f"{capture}, closed again: the same crystal and pulses, other corrections."
+    what = f"{said}, closed again: the same crystal and pulses, other corrections."
     if others:
         what += f" What {', '.join(sorted(others))} did to its clock is left in it."
     x0_s = ran[0].figures.first_ns / NS

@@ -12,7 +12,7 @@ from typing import Any
 from gpstime.app.lab_compare import Comparison, Ran
 from gpstime.app.lab_events import around
 from gpstime.errors import UsageError
-from gpstime.report.lab_words import SMALL_NS, headline, ns, ppm
+from gpstime.report.lab_words import headline, ns, ppm, small_back, times
 from gpstime.report.strip import unit_of
 from gpstime.times import NS
 
@@ -198,8 +198,8 @@ def _late(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     for i in range(1, len(off)):
         back = at_s[i] == at_s[i - 1] and off[i] < off[i - 1]
         ax.plot(at_s[i - 1 : i + 1], off[i - 1 : i + 1], color=WRONG if back else COLOURS[ran.name], lw=2.5 if back else 1.2)
-    count = ran.figures.back - (ran.figures.most_back_ns >= SMALL_NS)
-    words = f"time goes back {count} times in all" if count else "time never goes back"
+    count = small_back(ran)
+    words = f"time goes back {times(count)} in all" if count else "time never goes back"
     ax.text(0.5, 0.92, words, transform=ax.transAxes, ha="center", fontsize=11, color=WRONG if count else "#2a7f3e")
 
 

@@ -19,7 +19,12 @@ def settled_s(ran: Ran) -> float | None:
 
 
 def times(count: int) -> str:
-    return "never" if not count else "once" if count == 1 else f"{count} times"
+    return "never" if not count else "once" if count == 1 else "twice" if count == 2 else f"{count} times"
+
+
+def small_back(ran: Ran) -> int:
+    """How often time was put back by less than a ms."""
+    return sum(-SMALL_NS < size < 0 for _, size in ran.course.steps)
 
 
 def ns(size_ns: float) -> str:
@@ -47,8 +52,7 @@ def headline(ran: Ran) -> str:
         costs.append(f"{ns(f.most_back_ns)} shown twice, {s.reordered} events out of order")
     if f.most_forward_ns >= SMALL_NS:
         costs.append(f"{ns(f.most_forward_ns)} never shown")
-    small = f.back - (f.most_back_ns >= SMALL_NS)
-    if small:
+    if small_back(ran):
         costs.append(f"time back {times(f.back)}")
     if not costs:
         costs.append("all in order, at rates up to " + ppm(f.worst_rate_ppb) if not f.back + f.forward else "all in order")

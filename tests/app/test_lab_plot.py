@@ -8,6 +8,7 @@ import pytest
 
 from gpstime.app.lab_compare import Comparison, compare
 from gpstime.report.lab_plot import figure_of, plot
+from gpstime.report.lab_words import small_back
 
 pytest.importorskip("matplotlib", reason="pictures are an extra: pip install gpstime-pi[plot]")
 
@@ -43,6 +44,12 @@ def test_what_is_drawn_is_what_was_measured(comparison: Comparison) -> None:
     assert words[1] == words[2] == ["time never goes back"]
     assert words[3][0].startswith("time goes back ")
     assert words[0][0].startswith("still 214 ms off")
+
+
+def test_large_steps_are_not_counted_with_the_small(comparison: Comparison) -> None:
+    assert comparison.ran[2].figures.back == 1
+    assert small_back(comparison.ran[2]) == 0
+    assert small_back(comparison.ran[3]) == comparison.ran[3].figures.back - 1 > 100
 
 
 def test_a_gap_is_drawn_as_one() -> None:
