@@ -34,7 +34,7 @@ MAY_IMPORT = {
 }
 ARRAYS_IN = {"analysis", "report"}
 CLOCKS_IN = {"drivers"}
-HEAVY = {"numpy", "numba", "pynmea2", "serial", "smbus2", "zstandard", "hypothesis", "pytest"}
+HEAVY = {"matplotlib", "numpy", "numba", "pynmea2", "serial", "smbus2", "zstandard", "hypothesis", "pytest"}
 TOUCHING = {
     *(
         "asyncio",
