@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from gpstime.app.durations import say_duration
 from gpstime.core.engine import Engine
 from gpstime.core.rtc_stretch import Stretch
-from gpstime.core.rtc_track import RtcTrack, Way
+from gpstime.core.rtc_track import RtcTrack
+from gpstime.core.rtc_way import Way
 from gpstime.model import DeviceFound, DeviceLost, Drift, Event, Finding, PpsEdge, RtcBreak, RtcOffset, RtcReading
 from gpstime.times import NS, RawNs, UtcTime
 
@@ -172,6 +173,8 @@ class RtcWatch:
             return "no-reference", (
                 "there is no pulse, and nobody is seen to discipline the system clock: nothing to hold the chip against" + gone
             )
+        if drift is None and any(b.reason == "kernel-rewrite" for b in track.breaks):
+            return "rewritten", f"the kernel rewrites it every eleven minutes, and nothing between is long enough to measure{gone}"
         if drift is None or chosen is None:
             return "short", f"{track.readings} edges are too few in a row for a frequency: measure some minutes at least{gone}"
         reasons = {b.reason for b in track.breaks}

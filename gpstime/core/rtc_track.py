@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gpstime.core.rtc_axis import Axis, Seen
-from gpstime.core.rtc_chain import Broken, Chain, blends
+from gpstime.core.rtc_chain import Broken, blends
 from gpstime.core.rtc_stretch import Point, Stretch
-from gpstime.core.rtc_words import KERNEL_S, Setter, because, on_grid
+from gpstime.core.rtc_way import REPORT_EVERY, Way
+from gpstime.core.rtc_words import KERNEL_S, because, on_grid
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
 from gpstime.model import (
@@ -33,32 +34,10 @@ from gpstime.times import NS, RawNs, UnixNs, UtcTime
 
 JUMP_C, WITHIN_NS = 3.0, 600 * NS
 """A temperature jump: so many degrees in ten minutes, more than a room does by itself."""
-REPORT_EVERY = 8
-"""Edges between two RtcDrift findings."""
 SQW_FULL, SQW_EVERY, SQW_PATIENCE = 300, 10, 45
 """The output's edges count each second at first, then one in ten: they come every second and say little new. So many are waited
 with until a reading has told which chip it is."""
 SQW_ERR_NS = 2_000
-WORTH = 8
-"""Edges that make a stretch worth a word."""
-
-
-class Way:
-    """One way to the edges: a chain and the row of true time that it stands on."""
-
-    def __init__(self, via: str, detect: bool) -> None:
-        self.via, self.chain = via, Chain(detect)
-        self.row: tuple[str, int] | None = None
-        self.setter = Setter()
-
-    def on_row(self, seen: Seen) -> Stretch | None:
-        """Another row of true time: what was is closed, and returned if it was something."""
-        before, self.row = self.row, seen.row
-        if before is None or seen.row == before:
-            return None
-        was = self.chain.stretch
-        self.chain.end("reference")
-        return was if was.n >= WORTH else None
 
 
 class RtcTrack:
@@ -111,7 +90,7 @@ class RtcTrack:
         found = [
             s
             for s in way.chain.stretches
-            if s.first is not None and not (rewrites and s.first.at >= rewrites[0] and s.span_s > KERNEL_S)
+            if s.first is not None and not (rewrites and s.first.at >= min(rewrites) and s.span_s > KERNEL_S)
         ]
         return max(found, key=lambda s: s.span_s) if found else None
 
@@ -139,6 +118,7 @@ class RtcTrack:
         kind, broken = self.bus.chain.add(point)
         if broken is not None:
             self._name(self.bus, broken, out)
+        self._fold(self.bus, point, out)
         offset = None if seen.utc_ns is None else reading.shown.unix - seen.utc_ns
         self.last_offset = RtcOffset(
             reading.at, reading.shown, offset, reading.err_ns + seen.err_ns, kind, seen.against, reading.chip
@@ -168,9 +148,11 @@ class RtcTrack:
         # its seconds have no names here: the number is the one that makes the phase go on, which is that of a second in 0.5 s
         near = 0 if last is None else last.x_ns + way.chain.removed_ns
         x = near + (-seen.true_ns - near + NS // 2) % NS - NS // 2
-        _, broken = way.chain.add(Point(seen.true_ns, x, SQW_ERR_NS, at, seen.err_ns))
+        point = Point(seen.true_ns, x, SQW_ERR_NS, at, seen.err_ns)
+        _, broken = way.chain.add(point)
         if broken is not None:
             self._name(way, broken, out)
+        self._fold(way, point, out)
         self._report(way, seen, at, out)
 
     # ---- what happened -------------------------------------------------------------------------------------------------------
@@ -236,6 +218,15 @@ class RtcTrack:
         found = RtcBreak(broken.after, broken.at, reason, why, broken.jump_ns, way.via, self.chip)
         self.breaks.append(found)
         out.append(found)
+
+    def _fold(self, way: Way, point: Point, out: list[Finding]) -> None:
+        """Rewrites too small to be seen one by one. A trim in pulses has rhythms of its own."""
+        spec = self._trim_of(self.chip)
+        if not self._detect or (spec is not None and spec.acts == "pulses" and self.last is not None and self.last.aging):
+            return
+        if (found := way.folded(point, self.chip)) is not None:
+            self.breaks.append(found)
+            out.append(found)
 
     def _compare(self, reading: RtcReading) -> None:
         """The second's begin as polled against the edge of the output nearest to it."""

@@ -18,6 +18,12 @@ NEAR_NS = 20_000_000
 """The kernel writes within a few timer ticks of its clock's second; nearer than this to it, the clock was set from that."""
 
 
+FOLDED = (
+    "folded at eleven minutes its phase is a sawtooth: the kernel, whose clock is synchronised, writes it again each time, by too "
+    "little to be seen at once; let nobody clear STA_UNSYNC while it is measured (chrony: no rtcsync), or take its driver off"
+)
+
+
 class Setter:
     """Remembers when it was set (brackets on the raw clock), and when the kernel will set it again once its rhythm is known."""
 
