@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 RUN_FOR ?= 1h
 
 .DEFAULT_GOAL := list
-.PHONY: list run test check bench sweep kills fuzz coverage days virtual-pi test-board test-wired clean
+.PHONY: list run test check bench sweep kills fuzz coverage days outages virtual-pi test-board test-wired clean
 
 list:  ## This list
 	@echo "gpstime: how wrong is this clock? What make can do:"
@@ -67,6 +67,9 @@ test-board: $(VENV)/.stamp-board virtual-pi  ## The drivers on the virtual Pi's 
 
 days: $(VENV)/.stamp-coverage  ## How often the interval of an RTC's daily mean holds, 2000 days of each kind (long; shows progress)
 	$(BIN)/python tests/intervals/rtc_days.py
+
+outages: $(VENV)/.stamp-coverage  ## How often the bound of a holdover holds, 2000 outages of each kind and length (long; shows progress)
+	$(BIN)/python tests/intervals/holdover_days.py
 
 test-wired: $(VENV)/.stamp-dev  ## The same tests on a wired Pi: GPSTIME_TEST_PPS=/dev/pps0 GPSTIME_TEST_PORT=/dev/serial0 (hw/rig)
 	@[ -n "$$GPSTIME_TEST_PPS" ] || { echo "Say which pulse: make test-wired GPSTIME_TEST_PPS=/dev/pps0 GPSTIME_TEST_PORT=/dev/serial0 (hw/rig/README.md)" >&2; exit 2; }

@@ -20,6 +20,7 @@ from gpstime.core.jumps import SURE, Jumps
 from gpstime.core.misses import SIDE, Misses
 from gpstime.core.shape import Shape
 from gpstime.core.two_state import LINES, SCATTERED, TwoState
+from gpstime.core.wander import Wander
 
 LEARNED = 200
 """Misses that the levels learn from before a jump is believed: until then a walk looks like one."""
@@ -60,6 +61,7 @@ class Phase(TwoState):
         self.levels = Levels(fixed=not self._adapts)
         self.shape = Shape(fixed="shape" in without)
         self.jumps = Jumps()
+        self.wander = Wander()
         self._usual = 1.0
         self._variance = 1.0
         self._learned = 0
@@ -135,6 +137,7 @@ class Phase(TwoState):
 
     def renew(self, n: int, z: float, apart_s: float) -> None:
         """The count of seconds began anew, about `apart_s` after the last pulse: the frequency stays, the phase is `z`."""
+        self.wander.forget()
         if self.pulses < LINES[-1]:
             self.begin_again()
             self.add(n, z)

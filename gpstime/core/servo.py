@@ -89,6 +89,7 @@ class Servo:
                 self.phase.least_ns = max(LEAST_NS, COARSE * step)
             self._z = float(z)
             self.phase.add(pulse.n, self._z)
+            self.phase.wander.look(self.phase)
         self._at, self._measured = pulse.at, offset_ns
 
     def offset(self) -> float | None:
