@@ -30,6 +30,7 @@ COMMANDS = {
     "run": ("gpstime.app.daemon", "the service: watch pulse and receiver until told to stop"),
     "sim": ("gpstime.app.sim", "write a capture of a simulated board"),
     "status": ("gpstime.report.status", "how the running service stands"),
+    "temperature": ("gpstime.report.temperature", "what the temperature does to the crystal, and chrony's tempcomp for it"),
 }
 """name: (module with `add_arguments(parser)` and `command(args) -> int`, one line of help); imported only when needed"""
 

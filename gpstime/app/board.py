@@ -136,6 +136,7 @@ def scenario_from(args: argparse.Namespace) -> Scenario:
         read_ms=args.read * 1e3,
         system_offset_s=args.system_offset,
         tick_s=math.ceil(args.tick),
+        temperature_s=getattr(args, "temperature_s", 0),
         rtc=rtc,
         faults=tuple(args.fault),
     ).checked()

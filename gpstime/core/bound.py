@@ -90,7 +90,8 @@ def _growth(phase: Phase, seconds: float, stamp_ns: float, sigma: float) -> floa
     for later in LATER_S:
         t = max(0.0, seconds) + later
         variance = pxx + w2 + stamp2 + max(0.0, t * (2.0 * pxy + t * pyy) + w2 * (t - 1.0)) + walk2 * t * t * t
-        steepest = max(steepest, (math.sqrt(variance) - sigma) / later)
+        factor = phase.wander.factor(t) if seconds > LATER_S[0] else 1.0
+        steepest = max(steepest, (factor * math.sqrt(variance) - sigma) / later)
     return steepest
 
 

@@ -33,7 +33,7 @@ def compensation_ppm(model: ThermalModel, celsius: float) -> float:
 
 def line(model: ThermalModel, file: str, interval_s: int = INTERVAL_S) -> str:
     """For chrony.conf, with coefficients for thousandths of a degree. Outside of what the model has seen a parabola goes on."""
-    k1, k2 = -1e-3 * model.ppb_per_c / MILLI, -1e-3 * model.ppb_per_c2 / MILLI**2
+    k1, k2 = 0.0 - 1e-3 * model.ppb_per_c / MILLI, 0.0 - 1e-3 * model.ppb_per_c2 / MILLI**2
     return f"tempcomp {file} {interval_s} {round(model.reference_c * MILLI)} 0 {k1:.6g} {k2:.6g}"
 
 

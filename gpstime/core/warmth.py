@@ -18,7 +18,7 @@ KEPT = 2016
 """Blocks kept: a week."""
 STALE_NS = 900 * NS
 """A temperature older than this says nothing."""
-APART_NS = 1_000_000
+APART_NS = 30_000_000
 """A pulse that far from where the one before would have it begins a new run: the count of seconds began anew, or the clock did."""
 SENSORS = 8
 """Looked at; a board with more has them close together."""
