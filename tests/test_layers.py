@@ -18,7 +18,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-WORDS = {"gpstime", "times", "model", "ports", "errors"}
+WORDS = {"gpstime", "times", "events", "findings", "model", "ports", "errors"}
 MAY_IMPORT = {
     **dict.fromkeys(WORDS, WORDS),
     "gpstime": WORDS | {"drivers"},  # the public names, loaded when they are asked for: see test_public_names_come_late
