@@ -39,6 +39,7 @@ from gpstime.model import (
     RtcReading,
     SerialBytes,
     SqwEdge,
+    Temperature,
     Tick,
 )
 from gpstime.times import NS, LeapTable, UtcTime
@@ -98,6 +99,7 @@ class Engine:
             RtcReading: self._rtc,
             SqwEdge: self.rtc.on_sqw,
             DeviceLost: self._lost,
+            Temperature: self._temperature,
         }
 
     @property
@@ -217,6 +219,11 @@ class Engine:
         if self.discipline is not None:
             self.discipline.on_applied(applied)
         return self._stepped(self.steps.on_applied(applied), [])
+
+    def _temperature(self, reading: Temperature) -> list[Finding]:
+        if self.discipline is not None:
+            self.discipline.servo.warmth.on_temperature(reading.at, reading.sensor, reading.celsius)
+        return []
 
     def _rtc(self, reading: RtcReading) -> list[Finding]:
         return self._take(self.pairing.on_rtc(reading), self.rtc.on_reading(reading))

@@ -17,8 +17,10 @@ import math
 from gpstime.core.counter import Counter
 from gpstime.core.phase import Phase
 from gpstime.core.policy import Policy
+from gpstime.core.thermal import ThermalModel
 from gpstime.core.train import Pulse
 from gpstime.core.two_state import LEAST_NS
+from gpstime.core.warmth import Warmth
 from gpstime.model import Adjustment, Slew, Step
 from gpstime.times import NS, RawNs
 
@@ -30,6 +32,8 @@ LASTING_S = 1.5
 """A slew that carries phase is renewed each second; one that is not ends half a second late and no more."""
 OVERDUE_NS = 1_100_000_000
 """So long after a pulse the phase that it asked for has been carried, and only the frequency stays."""
+OUTAGE_NS = 60 * NS
+"""So long after a pulse the temperature is looked at."""
 DRIFT_CHANGE_PPB = 5.0
 """The bare drift is told anew when it has moved so far; in a holdover, at a tenth of that."""
 COARSE = 0.4
@@ -59,6 +63,9 @@ class Servo:
         self._verified = False
         self._bare: float | None = None
         self._carrying = False
+        self.warmth = Warmth()
+        self._model: tuple[str, ThermalModel] | None = None
+        self._warmed: float | None = None
 
     @property
     def bare_ppb(self) -> float | None:
@@ -91,6 +98,8 @@ class Servo:
             self.phase.add(pulse.n, self._z)
             self.phase.wander.look(self.phase)
         self._at, self._measured = pulse.at, offset_ns
+        self.warmth.on_pulse(pulse.at, pulse.n)
+        self._warmed = None
 
     def offset(self) -> float | None:
         """The clock's offset (ns) at the last pulse heard, without that pulse's noise; None without an estimate or a second."""
@@ -133,11 +142,28 @@ class Servo:
         since = at - self._at
         if self._bare is None or since < OVERDUE_NS:
             return NOTHING
+        if since > OUTAGE_NS:
+            self._warm(since / NS)
         bare = self._against(self.phase.ahead(since / NS)[1])
         if not self._carrying and abs(bare - self._bare) < 0.1 * DRIFT_CHANGE_PPB:
             return NOTHING
         self._bare, self._carrying = bare, False
         return (Slew(bare, math.inf),)
+
+    def _warm(self, since_s: float) -> None:
+        """The temperature moves the frequency while no pulse tells: so does its model, fitted as the outage begins, if it helps."""
+        first = self._warmed is None
+        if first:
+            self._model = self.warmth.best()
+        if self._model is None:
+            self._warmed = 0.0
+            return
+        sensor, model = self._model
+        before, self._warmed = self._warmed, model.ppb(self.warmth.now[sensor][1])
+        if before is not None:
+            turned = self._warmed - before
+            self.phase.y += turned
+            self.phase.x -= turned * since_s  # the line goes on from here; until now the clock ran as it did
 
     def _against(self, y_ppb: float) -> float:
         """The correction that makes up for a frequency error; it applies to the clock's own second, which is that much longer."""

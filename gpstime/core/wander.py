@@ -32,7 +32,7 @@ KEPT = 1024
 WORTH = 0.25
 """What one of these overlapping forecasts is worth in forecasts that overlap with none."""
 LEAST_WORTH = 1.0
-FEW = 20.0
+FEW = 5.0
 SCATTER, SCATTER_RMS = 1.0, 0.5
 """Variance of ln of a 95 % quantile, and of a root mean square, from one forecast."""
 START, RISE = 0.3, 0.05
@@ -42,7 +42,7 @@ ROUGH, BEND = 0.03, 0.08
 """How much level and rise may change from one T to the next."""
 ROUGH_DAY = 0.5
 """The same for the level at a day; and what grew towards it does not go on, since the day's swing is over then."""
-UNSURE, MOST_UNSURE = 1.42, 0.18
+UNSURE, MOST_UNSURE = 1.42, 0.23
 """A scale that is not known makes tails: so much is added to ln of the factor for each unit of its variance, to hold 95 %."""
 LATE = 0.02
 """A forecast is scored by a pulse at most so much later (of its T); else pulses were missing."""

@@ -1,4 +1,4 @@
-"""`gpstime temperature` on a simulated board: the coefficient that it was made with, chrony's file; no model where there is none."""
+"""`gpstime temperature` on a simulated board: its coefficient is found, chrony's file; no model where there is none."""
 
 from __future__ import annotations
 
