@@ -27,6 +27,6 @@ def test_what_does_not_hold_is_said() -> None:
     good, off, wide, broken = Day(-1, 1, 0, 1), Day(-1, 1, 2, 1), Day(-3, 3, 0, 1), Day(-1, 1, 0, 2)
     assert failures("gauss", "tcxo", [good] * 100) == []
     assert "covered in 90.0%" in failures("gauss", "tcxo", [good] * 90 + [off] * 10)[0]
-    assert "half-width reaches 3.00" in failures("gauss", "tcxo", [good] * 99 + [wide])[0]
+    assert "wider than +-2 ppb in 2.0%" in failures("gauss", "tcxo", [good] * 98 + [wide] * 2)[0]
     assert "2.0% of the days are broken" in failures("gauss", "tcxo", [good] * 98 + [broken] * 2)[0]
     assert LEAST_COVERAGE == 0.93
