@@ -7,8 +7,8 @@ of 0.3 ms (one sigma), uniform of the same sigma, and brackets as `core.rtc_edge
 TCXO as in the DS3231, and a bare tuning fork 8 C above its turnover, both with white and random-walk frequency noise and a day's
 temperature (+-2 C).
 
-Exit code 1 if an interval holds in fewer than 93 % of the days, or if in more than one day in a hundred that of the TCXO is wider than
-+-0.002 ppm, or the day was broken without cause.
+Exit code 1 if an interval holds in fewer than 93 % of the days, or if in more than one day in a hundred that of the TCXO is wider
+than +-0.002 ppm, or the day was broken without cause.
 """
 
 from __future__ import annotations
