@@ -57,10 +57,11 @@ class DriftEstimator:
     """Feed it pulses with `add`, ask `estimate` at any time.
 
     `noise="white"`: the user declares that frequency does not move (white PM only): one filter, the plain 95 % of a Gaussian.
+    `still`: the probability that the interval of the mean takes while no walk of the frequency is seen.
     """
 
-    def __init__(self, noise: Noise = "auto") -> None:
-        self._white = noise == "white"
+    def __init__(self, noise: Noise = "auto", still: float = LEVEL) -> None:
+        self._white, self._still = noise == "white", still
         self._bank: list[b.Row] = []
         self._recent: deque[tuple[float, float]] = deque(maxlen=WARM_UP)
         self._first: list[tuple[int, int]] = []
@@ -179,34 +180,37 @@ class DriftEstimator:
         span = float(self._last - self._first[0][0])
         # what may be off without showing as noise: the stamps' own error and the counter's step, at both ends of the run
         extra = (2.0 * self._err + self._quantum) / span
+        noise = self.noise_found()
         level = 0.95 if self._white else LEVEL
-        low = 0.5 * (1.0 - level)
-        stretch = t_over_normal(1.0 - low, self.n - 2 if self.n >= WARM_UP else self.n / 2 - 1)
+        still = level if self._white or noise.walk_seen else self._still
+        freedom = self.n - 2 if self.n >= WARM_UP else self.n / 2 - 1
         weights = [p for p, _ in parts]
         rows = [row for _, row in parts]
 
-        def interval(means: list[float], variances: list[float]) -> tuple[float, float, float]:
+        def interval(means: list[float], variances: list[float], level: float) -> tuple[float, float, float]:
+            low = 0.5 * (1.0 - level)
+            stretch = t_over_normal(1.0 - low, freedom)
             sigmas = [stretch * math.sqrt(max(v, 1e-18)) for v in variances]
             mean = sum(w * m for w, m in zip(weights, means, strict=True))
             lo = mixture_quantile(weights, means, sigmas, low)
             hi = mixture_quantile(weights, means, sigmas, 1.0 - low)
             return mean, min(lo, mean) - extra, max(hi, mean) + extra
 
-        now, now_lo, now_hi = interval([r[b.Y] for r in rows], [r[b.PYY] for r in rows])
+        now, now_lo, now_hi = interval([r[b.Y] for r in rows], [r[b.PYY] for r in rows], level)
         mean, mean_lo, mean_hi = interval(
             [(r[b.X] - r[b.X0]) / span for r in rows],
             [(r[b.PXX] + r[b.P00] - 2.0 * r[b.PX0]) / span**2 for r in rows],
+            still,
         )
         if self._quantum > VERY_COARSE_NS:  # a step now and then: what happens between two of them no filter can tell
             now_lo, now_hi = min(now_lo, mean_lo), max(now_hi, mean_hi)
-        found = self.noise_found()
-        white, walk = found.white_ns * 1e-9, found.walk_ppb * 1e-9
-        return Drift(at, now, now_lo, now_hi, mean, mean_lo, mean_hi, self.n, span, found.pulse_ns, white, walk)
+        white, walk = noise.white_ns * 1e-9, noise.walk_ppb * 1e-9
+        return Drift(at, now, now_lo, now_hi, mean, mean_lo, mean_hi, self.n, span, noise.pulse_ns, white, walk)
 
     def _early(self, at: RawNs) -> Drift | None:
         if self.n < FEWEST:
             return None
-        early = DriftEstimator("white" if self._white else "auto")
+        early = DriftEstimator("white" if self._white else "auto", self._still)
         early._first, early.n, early._err, early._counter = list(self._first), self.n, self._err, self._counter
         early._start()
         return early.estimate(at)
