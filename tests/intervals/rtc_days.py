@@ -30,7 +30,7 @@ from gpstime.times import DAY_S, NS, RawNs
 
 LEAST_COVERAGE = 0.93
 MOST_HALF_PPB, MOST_WIDE = 2.0, 0.01
-"""The interval is as narrow as this in all but one day in a hundred (the largest of 2000 was +-2.22)."""
+"""The interval is as narrow as this in all but one day in a hundred (the largest of 2000 was +-2.20)."""
 MOST_BROKEN = 0.01
 EVERY_S = 60
 SIGMA_NS = 300_000.0
