@@ -99,37 +99,27 @@ def flag(v: Any) -> bool:
 
 
 def auto_or(check: Check) -> Check:
-    def either(v: Any) -> Any:
-        if v == AUTO:
-            return v
-        try:
-            return check(v)
-        except ValueError as e:
-            raise ValueError(f'{e}, or "auto"') from None
-
-    return either
+    return _word_or(AUTO, check)
 
 
 def none_or(check: Check) -> Check:
-    def either(v: Any) -> Any:
-        if v == "none":
-            return v
-        try:
-            return check(v)
-        except ValueError as e:
-            raise ValueError(f'{e}, or "none"') from None
-
-    return either
+    return _word_or("none", check)
 
 
 def always_or(check: Check) -> Check:
+    return _word_or("always", check)
+
+
+def _word_or(word: str, check: Check) -> Check:
+    """The word as it stands, or what `check` makes of anything else."""
+
     def either(v: Any) -> Any:
-        if v == "always":
+        if v == word:
             return v
         try:
             return check(v)
         except ValueError as e:
-            raise ValueError(f'{e}, or "always"') from None
+            raise ValueError(f'{e}, or "{word}"') from None
 
     return either
 
