@@ -9,32 +9,29 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from gpstime.core.trim import TrimSpec
-from gpstime.drivers.rtc.bus_chip import StoppableChip
 from gpstime.drivers.rtc.calendar import Layout, decode
-from gpstime.drivers.rtc.pcf8523 import offset_spec
+from gpstime.drivers.rtc.pcf8523 import OffsetChip
 from gpstime.drivers.rtc.told import Decoded, Registers, RtcStatus, signed
-from gpstime.drivers.rtc.wire import Written
 
 CONTROL_1, CONTROL_2, OFFSET, SECONDS = 0x00, 0x01, 0x02, 0x04
 EXT_TEST, STOP, TWELVE = 0x80, 0x20, 0x02
 COF, COF_1HZ = 0x07, 0x06
-MODE, OS = 0x80, 0x80
+OS = 0x80
 _RATES = ("32.768 kHz", "16.384 kHz", "8.192 kHz", "4.096 kHz", "2.048 kHz", "1.024 kHz", "1 Hz", "off")
 _SOURCE = "PCF85063TP datasheet Rev. 4, 8.2.3 Register Offset: mode 0 every two hours, mode 1 every four minutes; positive slows it"
 
 
-class Pcf85063a(StoppableChip):
+class Pcf85063a(OffsetChip):
     family: ClassVar[str] = "pcf85063a"
     default_address: ClassVar[int] = 0x51
     layout: ClassVar[Layout] = Layout(SECONDS, date_first=True, weekday=lambda day: day)
     block: ClassVar[tuple[int, int]] = (CONTROL_1, 11)
     stop_bit: ClassVar[tuple[int, int]] = (CONTROL_1, STOP)
     first_tick_s: ClassVar[float] = 0.507874
-
-    @property
-    def trim_spec(self) -> TrimSpec:
-        return offset_spec(self.wire.read_byte(OFFSET)[OFFSET] & MODE, (120, 4), _SOURCE)
+    cleared_by_set: ClassVar[tuple[int, int]] = (CONTROL_1, TWELVE | EXT_TEST)
+    offset_register: ClassVar[int] = OFFSET
+    offset_source: ClassVar[str] = _SOURCE
+    offset_minutes: ClassVar[tuple[int, int]] = (120, 4)
 
     def decode(self, registers: Registers) -> Decoded:
         utc = decode(self.layout, registers, twelve=bool(registers[CONTROL_1] & TWELVE))
@@ -62,18 +59,5 @@ class Pcf85063a(StoppableChip):
             registers=registers,
         )
 
-    def read_trim(self) -> int:
-        return signed(self.wire.read_byte(OFFSET)[OFFSET], 7)
-
-    def write_trim(self, value: int) -> None:
-        """In the mode that is set (see `trim_spec`)."""
-        self._check_trim(value)
-        self._update(OFFSET, 0x7F, value & 0x7F)
-        self._check_trim_taken(value)
-
     def square_wave(self, on: bool) -> None:
         self._update(CONTROL_2, COF, COF_1HZ if on else COF)
-
-    def _write_fields(self, fields: list[int]) -> Written:
-        self._update(CONTROL_1, TWELVE | EXT_TEST, 0)
-        return super()._write_fields(fields)

@@ -35,17 +35,45 @@ def offset_spec(mode: int, minutes: tuple[int, int], source: str) -> TrimSpec:
     return TrimSpec(-64, 63, ppm, "slower", "pulses", cycle_s, cycle_s, source)
 
 
-class Pcf8523(StoppableChip):
+class OffsetChip(StoppableChip):
+    """What NXP's clocks with an offset register share: its trim, and the bits that must be clear before the time is written."""
+
+    offset_register: ClassVar[int]
+    offset_minutes: ClassVar[tuple[int, int]]
+    offset_source: ClassVar[str]
+    cleared_by_set: ClassVar[tuple[int, int]]
+
+    @property
+    def trim_spec(self) -> TrimSpec:
+        register = self.offset_register
+        return offset_spec(self.wire.read_byte(register)[register] & MODE, self.offset_minutes, self.offset_source)
+
+    def read_trim(self) -> int:
+        return signed(self.wire.read_byte(self.offset_register)[self.offset_register], 7)
+
+    def write_trim(self, value: int) -> None:
+        """In the mode that is set (see `trim_spec`)."""
+        self._check_trim(value)
+        self._update(self.offset_register, 0x7F, value & 0x7F)
+        self._check_trim_taken(value)
+
+    def _write_fields(self, fields: list[int]) -> Written:
+        register, bits = self.cleared_by_set
+        self._update(register, bits, 0)
+        return super()._write_fields(fields)
+
+
+class Pcf8523(OffsetChip):
     family: ClassVar[str] = "pcf8523"
     default_address: ClassVar[int] = 0x68
     layout: ClassVar[Layout] = Layout(SECONDS, date_first=True, weekday=lambda day: day)
     block: ClassVar[tuple[int, int]] = (CONTROL_1, 16)
     stop_bit: ClassVar[tuple[int, int]] = (CONTROL_1, STOP)
     first_tick_s: ClassVar[float] = 0.499939
-
-    @property
-    def trim_spec(self) -> TrimSpec:
-        return offset_spec(self.wire.read_byte(OFFSET)[OFFSET] & MODE, (120, 1), _SOURCE)
+    cleared_by_set: ClassVar[tuple[int, int]] = (CONTROL_1, TWELVE)
+    offset_register: ClassVar[int] = OFFSET
+    offset_source: ClassVar[str] = _SOURCE
+    offset_minutes: ClassVar[tuple[int, int]] = (120, 1)
 
     def decode(self, registers: Registers) -> Decoded:
         utc = decode(self.layout, registers, twelve=bool(registers[CONTROL_1] & TWELVE))
@@ -84,18 +112,5 @@ class Pcf8523(StoppableChip):
             registers=registers,
         )
 
-    def read_trim(self) -> int:
-        return signed(self.wire.read_byte(OFFSET)[OFFSET], 7)
-
-    def write_trim(self, value: int) -> None:
-        """In the mode that is set (see `trim_spec`)."""
-        self._check_trim(value)
-        self._update(OFFSET, 0x7F, value & 0x7F)
-        self._check_trim_taken(value)
-
     def square_wave(self, on: bool) -> None:
         self._update(CLKOUT, COF, COF_1HZ if on else COF)
-
-    def _write_fields(self, fields: list[int]) -> Written:
-        self._update(CONTROL_1, TWELVE, 0)
-        return super()._write_fields(fields)
