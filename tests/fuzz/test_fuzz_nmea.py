@@ -53,3 +53,19 @@ def test_a_parser_that_raises_is_caught(monkeypatch):
     monkeypatch.setattr(nmea, "day_of_ddmmyy", lambda field: int(field))
     with pytest.raises(ValueError, match="invalid literal"):
         run(400)
+
+
+def test_a_parser_that_keeps_what_it_has_read_is_caught(monkeypatch, capsys):
+    kept = []
+
+    class Hoarding(nmea.Nmea):
+        def feed(self, data, *args):
+            kept.append(bytes(data) + bytes(1000))
+            return super().feed(data, *args)
+
+    clock = iter(range(10**6))
+    monkeypatch.setattr(fuzz_nmea.time, "monotonic", lambda: next(clock))
+    assert fuzz_nmea.run_mutations(60, seed=1) == 0
+    monkeypatch.setattr(nmea, "Nmea", Hoarding)
+    assert fuzz_nmea.run_mutations(60, seed=1) == 1
+    assert "memory grows" in capsys.readouterr().err
