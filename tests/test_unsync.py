@@ -96,4 +96,4 @@ def test_the_flag_stays_set_while_an_rtc_is_measured_and_so_nobody_rewrites_it()
         assert bool(machine.status & STA_UNSYNC) is not cleared
         assert machine.refused == 0
         assert bool(kernel.wrote) is cleared
-        assert bool(engine.rtc.breaks) is cleared
+        assert bool(engine.rtc.track.breaks) is cleared

@@ -40,7 +40,7 @@ def measure_chip(bench: Bench, lasts_s: float) -> Measured:
     """Over at least `lasts_s`, and whole cycles of the trim."""
     held = trim_of(bench.chip)
     followed = bench.follow(lasting_s(held.spec, lasts_s))
-    beside, track = followed.beside, followed.engine.rtc
+    beside, track = followed.beside, followed.engine.rtc.track
     stretch = track.best(track.bus) or track.bus.chain.stretch
     drift, why = _drift(stretch)
     if drift is None and beside.said:

@@ -111,7 +111,7 @@ class RtcWatch:
         if at < self._due:
             return
         self._due = at + self._every_s * NS
-        track = self._engine.rtc
+        track = self._engine.rtc.track
         last, offset = track.last, track.last_offset
         named = None if offset is None or offset.offset_ns is None else UtcTime.from_unix(offset.shown.unix - offset.offset_ns)
         self.rows.append(
@@ -130,7 +130,7 @@ class RtcWatch:
 
     def result(self, steered_by: str) -> RtcResult | None:
         """None where there was no RTC."""
-        track = self._engine.rtc
+        track = self._engine.rtc.track
         if not track.chip and not self.lost and not track.sqw.chain.stretch.n:
             return None
         bus, sqw = track.best(track.bus), track.best(track.sqw)

@@ -190,7 +190,7 @@ def verify(bench: Bench, lasts_s: float) -> Verified | str:
 def rate_of(followed: Followed, spec: TrimSpec, trim: int) -> tuple[Rate | None, tuple[str, ...]]:
     """The mean error in the longest stretch that nobody broke, and what broke the others, in sentences."""
     if spec.acts == "continuous":
-        track = followed.engine.rtc
+        track = followed.engine.rtc.track
         stretch = max(track.bus.chain.stretches, key=lambda s: s.span_s)
         drift = stretch.drift()
         told = tuple(b.why for b in track.breaks)

@@ -177,9 +177,9 @@ class Standing:
 
     def _rtc(self) -> dict[str, object] | None:
         """The clock chip's crystal, as of the last RtcDrift; None without a chip."""
-        track, found = self.engine.rtc, self.rtc
-        if not track.chip:
+        if not self.engine.rtc.seen:
             return None
+        track, found = self.engine.rtc.track, self.rtc
         d, last = None if found is None else found.drift, track.last_offset
         return {
             "chip": track.chip,

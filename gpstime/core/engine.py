@@ -17,7 +17,7 @@ from gpstime.core.drift import FEWEST, DriftEstimator, Noise
 from gpstime.core.gpsd import Gpsd
 from gpstime.core.nmea import Nmea
 from gpstime.core.pairing import Pairing
-from gpstime.core.rtc_track import RtcTrack
+from gpstime.core.rtc_beside import RtcBeside
 from gpstime.core.steps import StepWatch
 from gpstime.core.train import Pulse, Train
 from gpstime.core.trim import TrimSpec
@@ -76,7 +76,7 @@ class Engine:
         self.train = Train()
         self.pairing = Pairing(leap, not_before)
         self.steps = StepWatch()
-        self.rtc = RtcTrack(trim_of)
+        self.rtc = RtcBeside(trim_of)
         self.rejected: Counter[str] = Counter()
         self.discipline: Discipline | None = None
         if discipline is not None:

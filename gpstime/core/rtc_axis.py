@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gpstime.core.train import Pulse
-from gpstime.model import Tick
+from gpstime.model import ClockStep, Tick
 from gpstime.times import NS, RawNs, UtcTime
 
 HOLD_NS = 100 * NS
@@ -62,7 +62,7 @@ class Axis:
     def on_tick(self, tick: Tick) -> None:
         self._tick_before, self._ticks = self._ticks, (tick.at, tick.shown, tick.err_ns)
 
-    def on_step(self) -> None:
+    def on_step(self, step: ClockStep) -> None:
         """The system clock jumped."""
         self._era += 1
         self._ticks = self._tick_before = None

@@ -44,11 +44,13 @@ class RtcTrack:
     """`chip` is its name as far as known. `breaks` in order; `bus` and `sqw` hold the chains.
 
     `trim_of`: what the trim register of the chip of this name does. `detect` False: nothing is ever named, all is averaged in
-    (for tests: how wrong it would be).
+    (for tests: how wrong it would be). `axis`: what was fed with the pulses so far.
     """
 
-    def __init__(self, trim_of: Callable[[str], TrimSpec | None] = lambda chip: None, detect: bool = True) -> None:
-        self.axis = Axis()
+    def __init__(
+        self, trim_of: Callable[[str], TrimSpec | None] = lambda chip: None, detect: bool = True, axis: Axis | None = None
+    ) -> None:
+        self.axis = axis or Axis()
         self.bus, self.sqw = Way("bus", detect), Way("sqw", detect)
         self.chip = ""
         self.last: RtcReading | None = None
@@ -78,7 +80,7 @@ class RtcTrack:
         self._system = (tick.at, tick.shown)
 
     def on_step(self, step: ClockStep) -> None:
-        self.axis.on_step()
+        self.axis.on_step(step)
 
     def forget(self) -> None:
         """The pulses so far were no reference (no fix)."""

@@ -65,7 +65,7 @@ def test_the_system_clock_where_there_are_no_pulses() -> None:
     assert seen is not None
     assert seen.against == "system"
     assert seen.true_ns == START.unix + 20 * NS - 740_000
-    axis.on_step()
+    axis.on_step(ClockStep(RawNs(20 * NS), 0, ""))
     assert axis.at(RawNs(20 * NS)) is None
     axis.on_tick(Tick(RawNs(30 * NS), UnixNs(0)))
     axis.on_tick(Tick(RawNs(30 * NS), UnixNs(1)))

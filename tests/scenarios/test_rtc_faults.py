@@ -100,7 +100,7 @@ def test_fr08_a_copy_that_loses_two_hours_a_day() -> None:
     values, engine = seen(b, HOUR_S)
     notes = [v.text for v in values if isinstance(v, Note)]
     assert any("no clock's crystal is that far off" in text for text in notes), notes
-    assert engine.rtc.bus.chain.stretch.drift() is None
+    assert engine.rtc.track.bus.chain.stretch.drift() is None
     assert engine.drift.estimate(b.time.at) is not None, "the pulses are measured all the same"
     refused = propose(b, Known(SLOW_COPY_PPM, SLOW_COPY_PPM - 1, SLOW_COPY_PPM + 1, 0, "said"))
     assert not refused.plan.worth
@@ -304,7 +304,7 @@ def test_fr16_too_early_at_boot() -> None:
     values, engine = seen(later, 600)
     assert [v.source for v in values if isinstance(v, DeviceLost)] == ["rtc"]
     assert any(isinstance(v, DeviceFound) and v.source == "rtc" for v in values)
-    assert engine.rtc.readings > 0
+    assert engine.rtc.track.readings > 0
 
 
 @pytest.mark.parametrize("name", ["ds3231", "pcf8523", "rv8803", "ds1307"])

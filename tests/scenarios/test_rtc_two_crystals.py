@@ -18,7 +18,6 @@ from gpstime.app.standing import Standing
 from gpstime.cli import main
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
-from gpstime.core.rtc_track import RtcTrack
 from gpstime.model import DeviceFound, DeviceLost, Event, Finding, Note, Offset, RtcBreak, RtcReading, Temperature
 from gpstime.report.status import as_text
 from gpstime.sim.scenario import Scenario
@@ -33,7 +32,7 @@ class Ran:
         self.world = RtcWorld(Scenario(duration_s=lasts_s, faults=faults, **{"seed": 7} | board), chip)  # type: ignore[arg-type]
         self.engine = Engine(BUILT_IN.table, trim_of=self.world.source.trim_of)
         if not detect:
-            self.engine.rtc = RtcTrack(self.world.source.trim_of, detect=False)
+            self.engine.rtc.tracked(detect=False)
             self.engine._on[RtcReading] = self.engine._rtc
         self.values: list[Event | Finding] = []
         watch = RtcWatch(self.engine)
@@ -226,9 +225,9 @@ def test_a_trim_register_that_somebody_writes_ends_the_stretch() -> None:
     world._plan(1500e9, lambda: world.chip.write_trim(40))
     engine = Engine(BUILT_IN.table, trim_of=world.source.trim_of)
     run(world, engine, [])
-    assert [b.reason for b in engine.rtc.breaks] == ["trim-changed"]
-    assert "from 0 to 40" in engine.rtc.breaks[0].why
-    first = engine.rtc.bus.chain.stretches[0].drift()
+    assert [b.reason for b in engine.rtc.track.breaks] == ["trim-changed"]
+    assert "from 0 to 40" in engine.rtc.track.breaks[0].why
+    first = engine.rtc.track.bus.chain.stretches[0].drift()
     assert first is not None
     assert first.mean_lo_ppb <= 5000.0 <= first.mean_hi_ppb
 
