@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from gpstime.app.lateness import say_lateness
@@ -11,7 +12,7 @@ from gpstime.core.pulse_doctor import ReceiverListener
 from gpstime.drivers.board import family_of, known_bias, model_of
 from gpstime.drivers.pps_choice import Chosen, Doors, Wanted, open_pulse
 from gpstime.drivers.system_clock import Converter
-from gpstime.errors import DeviceError
+from gpstime.errors import DeviceError, DeviceMissing
 from gpstime.model import PpsEdge
 from gpstime.ports import Clocks, EdgeStamp, PpsInput, Together
 
@@ -26,6 +27,8 @@ class PulseDoor:
         self._wanted = Wanted(p.backend, p.device, p.chip, p.line, _EDGES[p.edge])
         self._config, self._clocks, self._time, self._doors = config, clocks, time, doors
         self._converter = Converter()
+        self._by_kernel = ""
+        """The kernel's pulse that was taken for the best, by name: then no other door is tried in this run."""
         self.family = family_of(model_of())
         self.heard = ReceiverListener()
         """A sink: what the receiver said meanwhile tells why no pulse comes (P10) and which edge of an even one counts (P22)."""
@@ -55,10 +58,19 @@ class PulseDoor:
 
     def _opened(self) -> tuple[PpsInput, str, str]:
         """The input, its backend, and what kind of lateness its stamps have."""
+        wanted = self._wanted
+        if self._by_kernel:
+            # a line that we took meanwhile is one that the kernel's driver could not come back to
+            wanted = replace(wanted, backend="kernel")
         try:
-            chosen = open_pulse(self._wanted, self._clocks, self._time, self._doors)
+            chosen = open_pulse(wanted, self._clocks, self._time, self._doors)
             chosen.listen(self.heard)
-        except DeviceError:
+        except DeviceError as error:
+            if self._by_kernel and isinstance(error, DeviceMissing):
+                raise DeviceMissing(
+                    f"{error} The pulse came through {self._by_kernel}: its pin is left alone, so that the kernel's driver can "
+                    "come back to it; pulse.backend names another door."
+                ) from None
             if self._config.receiver.source != "gpsd" or self._wanted.backend != AUTO or self._wanted.device != AUTO:
                 raise
             from gpstime.drivers.gpsd import GpsdPulse, address
@@ -66,5 +78,7 @@ class PulseDoor:
             passed_on = GpsdPulse(*address(self._config.receiver.gpsd), time=self._time)
             passed_on.open()
             return passed_on, "gpsd", ""
+        if chosen.backend == "kernel" and wanted.backend == AUTO:
+            self._by_kernel = chosen.name
         usb = getattr(getattr(chosen.inner, "pulse", None), "kind", "") == "usb"
         return chosen, chosen.backend, "usb" if usb else "user" if chosen.backend == "rpi-gpio" else chosen.backend

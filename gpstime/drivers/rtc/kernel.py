@@ -236,5 +236,7 @@ class KernelRtc(RtcChip):
 
     def _unavailable(self, error: OSError) -> RtcUnavailable:
         self._state = "UNAVAILABLE"
+        if not self._sysfs.is_dir():
+            return RtcUnavailable(f"{self.node} is gone: {self.driver} let go of the {self.name}.", error.errno)
         told = os.strerror(error.errno or 0)
         return RtcUnavailable(f"{self.node}: {self.driver} answers errno {error.errno}: {told}.", error.errno)

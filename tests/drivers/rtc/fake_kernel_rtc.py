@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class FakeKernelRtc:
         self.shown = UtcTime.civil(2026, 11, 24, 12, 34, 56)
         self.errno = 0
         self.voltage: int | None = None
-        self.root_only = self.busy = False
+        self.root_only = self.busy = self.unbound = False
         self.set_allowed = True
         self.opened: list[int] = []
         self.closed: list[int] = []
@@ -68,6 +69,11 @@ class FakeKernelRtc:
     def offset(self, ppb: int) -> None:
         (self.sysfs / "offset").write_text(f"{ppb}\n")
 
+    def unbind(self) -> None:
+        """The driver lets go of the chip, as at rmmod or `delete_device`: node and files are gone."""
+        shutil.rmtree(self.sysfs)
+        self.unbound = True
+
     def opens(self) -> KernelRtc:
         return KernelRtc(
             f"/dev/{self.node}",
@@ -81,6 +87,8 @@ class FakeKernelRtc:
     def _open(self, path: str, flags: int) -> int:
         assert path == str(self.root / "dev" / self.node)
         assert flags & os.O_ACCMODE == os.O_RDONLY
+        if self.unbound:
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory")
         if self.root_only:
             raise PermissionError(errno.EACCES, "Permission denied")
         if self.busy:

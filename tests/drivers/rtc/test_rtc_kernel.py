@@ -101,6 +101,14 @@ def test_a_chip_that_does_not_answer_its_driver(fake: FakeKernelRtc) -> None:
     assert rtc.state == "OK"
 
 
+def test_one_that_went_away_is_said_to_be_gone(fake: FakeKernelRtc) -> None:
+    rtc = fake.opens()
+    fake.unbind()
+    with pytest.raises(RtcUnavailable, match="/dev/rtc0 is gone: rtc-ds1307 let go of the ds3231"):
+        rtc.read()
+    assert rtc.state == "UNAVAILABLE"
+
+
 def test_set(fake: FakeKernelRtc) -> None:
     rtc = fake.opens()
     second = UtcTime.civil(2028, 2, 29, 23, 59, 58)
