@@ -5,6 +5,7 @@ matplotlib draws it; it is an extra and imported when a picture is asked for.
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from gpstime.app.lab_compare import Comparison, Ran
 from gpstime.app.lab_events import around
 from gpstime.errors import UsageError
-from gpstime.report.lab_words import headline, ns, ppm, small_back, times
+from gpstime.report.lab_words import DOES, STEP_AND_SLEW, headline, ns, ppm, small_back, times
 from gpstime.report.strip import unit_of
 from gpstime.times import NS
 
@@ -21,24 +22,31 @@ REMEDY = "a picture needs matplotlib: pip install gpstime-pi[plot] (without it, 
 COLOURS = {
     "none": "#777777",
     "slew-only": "#2a7f3e",
-    "step-128ms": "#c0392b",
+    "step-128ms": "#1f5fa8",
     "step-always": "#8e44ad",
-    "default": "#1f5fa8",
-    "kernel-pll": "#1f5fa8",
+    "default": "#d9730d",
+    "kernel-pll": "#0b7a75",
     "kernel-adjtime": "#b8860b",
 }
 WRONG = "#c0392b"
+"""What goes wrong, and no policy's colour."""
 LATE_S = 20
 """Of the end of the run, in the row that looks closely."""
 LEAST_LATE_NS = 20.0
 """The least half height of that row."""
 POINTS = 3000
+COLUMN_IN = 3.9
+PER_INCH = 7.5
+"""Letters of the heading to an inch."""
 
 
 def ready(path: str) -> None:
     """UsageError if this picture can't be made, with the remedy, before any work is done."""
     if Path(path).suffix.lower() not in SUFFIXES:
         raise UsageError(f"{path}: a picture is {', '.join('*' + s for s in SUFFIXES)}")
+    folder = Path(path).parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{path}: {folder} is {'not writable' if folder.is_dir() else 'no folder'}")
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -48,7 +56,14 @@ def ready(path: str) -> None:
 def plot(comparison: Comparison, path: str) -> None:
     """Write the picture. OSError where it can't be written."""
     ready(path)
-    figure_of(comparison).savefig(path, dpi=100)
+    words = described(comparison)
+    metadata = {".png": {"Description": words}, ".svg": {"Description": words, "Date": None}, ".pdf": {"Subject": words}}
+    figure_of(comparison).savefig(path, dpi=100, metadata=metadata[Path(path).suffix.lower()])
+
+
+def described(comparison: Comparison) -> str:
+    """The picture in words, kept in its file: for whoever can't see it, and to tell whether it is up to date."""
+    return "\n".join([comparison.what, *(f"{ran.said}: {headline(ran)}" for ran in comparison.ran)])
 
 
 def figure_of(comparison: Comparison) -> Any:
@@ -57,9 +72,11 @@ def figure_of(comparison: Comparison) -> Any:
     from matplotlib.figure import Figure
 
     n = len(comparison.ran)
-    figure = Figure(figsize=(3.9 * n + 0.8, 13.0), layout="constrained")
+    figure = Figure(figsize=(COLUMN_IN * n + 0.8, 13.4), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"How to put a clock right\n{comparison.what}", fontsize=15)
+    room = round(PER_INCH * COLUMN_IN * n)
+    heading = ["How to put a clock right", *textwrap.wrap(STEP_AND_SLEW, room), *textwrap.wrap(comparison.what, room)]
+    figure.suptitle("\n".join(heading), fontsize=15)
     rows = (_offset, _order, _windows, _late)
     axes: Any = figure.subplots(len(rows), n, sharey="row", squeeze=False, gridspec_kw={"height_ratios": (3, 3.2, 2, 2)})
     for j, ran in enumerate(comparison.ran):
@@ -68,17 +85,12 @@ def figure_of(comparison: Comparison) -> Any:
             ax.spines[["top", "right"]].set_visible(False)
             draw(ax, comparison, ran, j == 0)
         words = textwrap.wrap(headline(ran), 40)[:3]
-        axes[0][j].set_title("\n".join(words + [""] * (3 - len(words))), fontsize=10.5)
-        axes[0][j].text(
-            0.5,
-            1.24,
-            ran.said.upper(),
-            transform=axes[0][j].transAxes,
-            ha="center",
-            fontsize=15,
-            fontweight="bold",
-            color=COLOURS[ran.name],
-        )
+        top = axes[0][j]
+        top.set_title("\n".join(words + [""] * (3 - len(words))), fontsize=10.5)
+        above: Any = {"xy": (0.5, 1), "xycoords": "axes fraction", "textcoords": "offset points", "ha": "center"}
+        top.annotate(ran.said, xytext=(0, 67), fontsize=16, fontweight="bold", color=COLOURS[ran.name], **above)
+        top.annotate(DOES[ran.name], xytext=(0, 51), fontsize=11, fontstyle="italic", color=COLOURS[ran.name], **above)
+    figure.align_ylabels()
     return figure
 
 
@@ -97,7 +109,7 @@ def _offset(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     ax.axhline(0, color="black", lw=0.8)
     ax.plot(*zip(*points, strict=True), color=COLOURS[ran.name], lw=2.5)
     ax.fill_between(*zip(*points, strict=True), color=COLOURS[ran.name], alpha=0.15, lw=0)
-    ax.set_xlabel("minutes")
+    _minutes(ax, comparison)
     if first:
         ax.set_ylabel(f"How wrong is it?\nshown - true ({unit})", fontsize=11)
     ax.text(
@@ -108,6 +120,13 @@ def _offset(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
         color=COLOURS[ran.name],
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8},
     )
+
+
+def _minutes(ax: Any, comparison: Comparison) -> None:
+    """The run from end to end, alike in all rows that show it; the first window of five minutes began before it."""
+    span = comparison.span_s / 60
+    ax.set_xlim(-0.05 * span, 1.01 * span)
+    ax.set_xlabel("minutes")
 
 
 def _pace(ran: Ran) -> str:
@@ -148,7 +167,7 @@ def _order(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
         after = ran.course.shown(at)
         low, high = sorted(((after - middle) / scale, (after - step - middle) / scale))
         twice = step < 0
-        ax.axvspan(low, high, color=WRONG if twice else "#e0a800", alpha=0.15)
+        ax.axvspan(low, high, ymin=0.72, color=WRONG if twice else "#e0a800", alpha=0.2, lw=0)  # where stamps are
         word = "shown twice" if twice else "never shown"
         ax.text((low + high) / 2, 1.13, f"{ns(abs(step))} {word}", ha="center", color=WRONG if twice else "#8a6d00", fontsize=10)
     else:
@@ -172,11 +191,10 @@ def _windows(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     low, high = min([0, *every]), max([0, *every])
     room = 0.25 * max(high - low, 1)
     ax.set_ylim(low - room, high + room)
-    ax.set_xlim(-2, comparison.span_s / 60)
-    ax.set_xlabel("minutes")
+    _minutes(ax, comparison)
     if first:
         expected = windows[0].expected if windows else 0
-        ax.set_ylabel(f"Are counts right?\nper 5 min, off {expected}", fontsize=11)
+        ax.set_ylabel(f"Are counts right?\n5 min of {expected}, off by", fontsize=11)
 
 
 def _late(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
@@ -186,6 +204,7 @@ def _late(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     reach = 1.5 * max([LEAST_LATE_NS, *(max(map(abs, off)) for _, off in moves)])
     ax.set_ylim(-reach, reach)
     ax.set_xlim(0, LATE_S)
+    ax.set_xticks(range(0, LATE_S + 1, 5))
     ax.axhline(0, color="black", lw=0.5, ls=":")
     ax.set_xlabel(f"the last {LATE_S} seconds")
     if first:
@@ -199,7 +218,7 @@ def _late(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
         back = at_s[i] == at_s[i - 1] and off[i] < off[i - 1]
         ax.plot(at_s[i - 1 : i + 1], off[i - 1 : i + 1], color=WRONG if back else COLOURS[ran.name], lw=2.5 if back else 1.2)
     count = small_back(ran)
-    words = f"time goes back {times(count)} in all" if count else "time never goes back"
+    words = f"time goes back by bits, {times(count)} in all" if count else "time never goes back"
     ax.text(0.5, 0.92, words, transform=ax.transAxes, ha="center", fontsize=11, color=WRONG if count else "#2a7f3e")
 
 

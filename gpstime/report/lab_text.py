@@ -7,7 +7,7 @@ import textwrap
 
 from gpstime.app.durations import say_duration
 from gpstime.app.lab_compare import Comparison, Ran
-from gpstime.report.lab_words import headline, ns, rows
+from gpstime.report.lab_words import STEP_AND_SLEW, headline, ns, rows
 from gpstime.report.strip import strip, unit_of
 from gpstime.times import NS
 
@@ -27,7 +27,7 @@ def terminal_width() -> int:
 def text(comparison: Comparison, width: int | None = None) -> str:
     """The page. Plain characters, no colour, no line longer than `width` (that of the terminal)."""
     width = terminal_width() if width is None else width
-    lines = [*textwrap.wrap(comparison.what, width), *textwrap.wrap(when(comparison), width), ""]
+    lines = [line for said in (comparison.what, STEP_AND_SLEW, when(comparison)) for line in textwrap.wrap(said, width)] + [""]
     lines += _curves(comparison, width)
     across = max(1, (width - TABLE_LABEL) // COLUMN)
     for i in range(0, len(comparison.ran), across):

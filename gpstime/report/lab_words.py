@@ -6,6 +6,18 @@ from gpstime.app.durations import say_duration
 from gpstime.app.lab_compare import Comparison, Ran
 from gpstime.report.figures import say_time
 
+STEP_AND_SLEW = "A step sets a clock right at once; a slew lets it run a little slower or faster until it is right."
+"""For whoever meets the words here for the first time."""
+DOES = {
+    "none": "is left alone",
+    "slew-only": "never jumps, runs slower or faster",
+    "step-128ms": "jumps when off by more than 128 ms",
+    "step-always": "jumps at every pulse",
+    "default": "jumps at first, later beyond 128 ms",
+    "kernel-pll": "the kernel's loop, told every 16 s",
+    "kernel-adjtime": "the kernel's slew, told every 64 s",
+}
+"""What each policy lets a clock do."""
 SMALL_NS = 1_000_000
 """Steps below this are not told one by one."""
 
@@ -63,7 +75,7 @@ def rows(comparison: Comparison) -> list[tuple[str, list[str]]]:
     """The table: what, and a word for each run."""
     ran = comparison.ran
     expected = next((w.expected for r in ran for w in r.stamped.windows), 0)
-    windows = f"worst 5 min of {expected}" if expected else ""
+    windows = f"5 min of {expected}, off by" if expected else ""
 
     def right(r: Ran) -> str:
         settled = settled_s(r)
@@ -75,6 +87,7 @@ def rows(comparison: Comparison) -> list[tuple[str, list[str]]]:
         ("worst rate", [ppm(r.figures.worst_rate_ppb) for r in ran]),
         ("time went backwards", [times(r.figures.back) for r in ran]),
         ("  farthest", [ns(r.figures.most_back_ns) for r in ran]),
+        ("  shown twice in all", [ns(r.figures.repeated_ns) for r in ran]),
         ("time jumped forwards", [times(r.figures.forward) for r in ran]),
         ("  farthest", [ns(r.figures.most_forward_ns) for r in ran]),
         ("events out of order", [str(r.stamped.reordered) for r in ran]),

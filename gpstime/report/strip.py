@@ -13,13 +13,18 @@ def unit_of(size_ns: float) -> tuple[float, str]:
 
 
 def columns(xs: Sequence[int], ys: Sequence[int], width: int) -> list[tuple[int, int] | None]:
-    """For each column the least and the largest y of its part of xs; None where there is no point."""
+    """For each column the least and the largest y of its part of xs; between points that are farther apart than columns the one
+    before stands, so that a jump stays upright. None before the first point and after the last."""
     first, span = xs[0], max(xs[-1] - xs[0], 1)
     found: list[tuple[int, int] | None] = [None] * width
+    at, before = width, 0
     for x, y in zip(xs, ys, strict=True):
         i = min((x - first) * width // span, width - 1)
         seen = found[i]
         found[i] = (y, y) if seen is None else (min(seen[0], y), max(seen[1], y))
+        if i > at + 1:
+            found[at + 1 : i] = [(before, before)] * (i - at - 1)
+        at, before = i, y
     return found
 
 

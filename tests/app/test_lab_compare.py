@@ -21,7 +21,7 @@ from gpstime.core.corrections import Corrections
 from gpstime.errors import UsageError
 from gpstime.model import Applied
 from gpstime.report.lab_text import text
-from gpstime.report.lab_words import headline, rows, settled_s
+from gpstime.report.lab_words import STEP_AND_SLEW, headline, rows, settled_s
 from gpstime.times import NS, RawNs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,6 +179,7 @@ def test_the_page_fits_and_is_plain(x0_s: float, width: int) -> None:
     assert max(map(len, page.splitlines())) <= width
     assert page.isascii()
     assert page.startswith("SIMULATED")
+    assert STEP_AND_SLEW in " ".join(page.split())
     assert page.count("(") == page.count(")")
 
 
@@ -193,6 +194,9 @@ def test_the_page_says_what_the_figures_say() -> None:
     assert marks.count(0) == len(marks) - 1
     assert " 300 ms never shown" in text(ran(-0.3), 80)
     assert all(len(words) == 4 for _, words in rows(ran()))
+    table = dict(rows(ran()))
+    assert table["  shown twice in all"][:3] == ["0", "0", "300 ms"]
+    assert table["5 min of 30000, off by"][2] == "+30"
     assert headline(of("none")).endswith("and growing; order and counts are kept")
 
 
@@ -246,6 +250,7 @@ def test_too_short_for_a_second(capsys: pytest.CaptureFixture[str], monkeypatch:
         (["--ppm", "nan"], "400 ppm"),
         (["--for", "10s"], "a minute"),
         (["--plot", "page.bmp"], "*.png"),
+        (["--plot", "/nowhere/page.png"], "/nowhere is no folder"),
     ],
 )
 def test_what_makes_no_sense(options: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,8 +19,9 @@ def test_a_slope_has_no_holes() -> None:
     assert any("|" in line for line in lines)
 
 
-def test_columns_without_a_point_stay_empty() -> None:
-    assert strip([0, 9], [5, 5], 0, 5, 10, 2) == ["*        *", "----------"]
+def test_fewer_points_than_columns_leave_no_holes_and_a_jump_upright() -> None:
+    assert strip([0, 9], [5, 5], 0, 5, 10, 2) == ["**********", "----------"]
+    assert strip([0, 3, 6, 9], [5, 5, 0, 0], 0, 5, 10, 2) == ["******    ", "------****"]
 
 
 def test_units() -> None:
