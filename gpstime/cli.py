@@ -20,7 +20,10 @@ COMMANDS = {
     "devices": ("gpstime.report.devices", "what this board has, and what to change in which file"),
     "discipline": ("gpstime.report.discipline", "steer a clock by the pulse: a dry run, unless --steer is said"),
     "export": ("gpstime.app.export", "a run of the record as an open capture"),
-    "holdover": ("gpstime.report.holdover", "a drill: the pulse is masked for a while, and goes on being measured as the truth"),
+    "holdover": (
+        "gpstime.report.holdover",
+        "a drill, the pulse being masked and measured all the while; and how often the bounds held so far",
+    ),
     "import": ("gpstime.app.bring", "open captures into a record"),
     "lab": ("gpstime.report.lab", "slew and step side by side; the loop that steers a clock, on traces"),
     "measure": ("gpstime.report.measure", "how far off is the crystal, in ppm, with a 95 %% interval"),

@@ -175,11 +175,15 @@ class SlewAnnounced:
 
 @dataclass(frozen=True, slots=True)
 class HoldoverBegan:
-    """No pulse any more: the clock is within `limit_ns` for `lasts_s` from the last one on (95 %), if nothing is done to it."""
+    """No pulse any more: the clock is within `limit_ns` for `lasts_s` from the last one on (95 %), if nothing is done to it.
+
+    `seen_s`: so far ahead forecasts have been scored while pulses came; beyond it nothing slower is assumed.
+    """
 
     at: RawNs
     limit_ns: float
     lasts_s: float
+    seen_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +214,9 @@ class BoundStatus(enum.Enum):
 class ErrorBound:
     """The system clock is within +-`bound_ns` of true time at `as_of` (95 %), and until `void_after` within that plus `growth_ppb`
     times the time since. `parts`: the ledger, name to ns (see `core.bound`); empty where nothing is known (`bound_ns` inf).
+
+    `extrapolated`: no pulse has come for longer than forecasts have been scored ahead, so that what moves the crystal more slowly
+    (the day's temperature) is not in the bound.
     """
 
     as_of: RawNs
@@ -218,6 +225,7 @@ class ErrorBound:
     growth_ppb: float
     status: BoundStatus
     parts: Mapping[str, float]
+    extrapolated: bool = False
 
     @property
     def at(self) -> RawNs:

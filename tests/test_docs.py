@@ -59,10 +59,10 @@ def code_of(text: str) -> str:
 
 
 def commands_in(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(command, options) for each `gpstime ...` in code; a line may go on after a backslash. `rtc` and `lab` have a second word."""
+    """(command, options) for each `gpstime ...` in code; a line may go on after a backslash. `rtc`, `lab` and `holdover` have two."""
     found = []
     for line in code_of(text).replace("\\\n", " ").splitlines():
-        match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +((?:rtc|lab) [a-z]+|[a-z]+)\b(.*)", line)
+        match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +((?:rtc|lab|holdover) [a-z]+|[a-z]+)\b(.*)", line)
         if match:
             options = re.findall(r"(?<!\S)(--[a-z][a-z0-9-]*)", match[2].split(" | ")[0])
             found.append((match[1], tuple(options)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import gpstime
@@ -131,7 +132,6 @@ def fit(
         board_source(config.clocks.board_s, time),
         Regular("steering", STEERING_S, lambda: watch.look(time.now()), time),
     ]
-    fitted.sources.append(Joined(parts, time))
     fitted.head |= {
         "host": os.uname().nodename,
         "started_utc": UtcTime.from_unix(started.real).iso(),
@@ -150,10 +150,17 @@ def fit(
         fitted.closing.append(feeds.close)
         fitted.said.append(f"feeds: {', '.join(door.to for door in fed)}")
     if config.discipline.steer:
-        from gpstime.app.steering_fit import kernel_clock, policy_of  # only who steers pays for it
+        from gpstime.app.steering_fit import kernel_clock, outages_of, policy_of  # only who steers pays for it
 
         fitted.policy, fitted.clock = policy_of(config.discipline), kernel_clock(config.discipline, clocks, watch)
+        fitted.head["discipline"] = asdict(fitted.policy)
+        fitted.outages = outages_of(record, fitted.told)
         fitted.said.append("discipline: this machine's clock is steered")
+    if fitted.clock is not None:
+        from gpstime.app.beat import Beat
+
+        parts.append(Beat(fitted.clock, time))
+    fitted.sources.append(Joined(parts, time))
     if record:
         from gpstime.store.record import Record
 

@@ -31,6 +31,7 @@ from gpstime.times import LeapTable, UtcTime
 
 if TYPE_CHECKING:
     from gpstime.app.feeds import Feeds
+    from gpstime.store.outages import Outages
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,8 @@ class Fitted:
     policy: Policy | None = None
     """By which the clock is steered, if it is; through `clock`."""
     clock: SteeredClock | None = None
+    outages: Outages | None = None
+    """Where the scores of its holdovers are kept."""
     feeds: Feeds | None = None
     """Whom the time is told, if anybody; `fed` is what it has to say."""
     fed: Relay = field(default_factory=Relay)
@@ -168,6 +171,8 @@ def _steered(world: LiveWorld, engine: Engine, fitted: Fitted, leap: LeapTable, 
 
     watched = Disciplining(fitted.clock, engine, leap, fitted.parts.get("stamps"))
     sinks.append(watched)
+    if fitted.outages is not None:
+        sinks.append(watched.keep_scores(fitted.outages, fitted.parts.get("record"), fitted.told))
     standing.parts["discipline"] = watched.standing
     return SteeredWorld(world, fitted.clock)
 

@@ -6,6 +6,7 @@ import math
 
 from gpstime.app.durations import say_duration
 from gpstime.core.discipline import Discipline
+from gpstime.core.wander import SOON_S
 from gpstime.model import (
     Applied,
     Event,
@@ -31,7 +32,10 @@ def say(value: Event | Finding) -> str:
         lasts, rate = say_duration(value.arrives_s), value.rate_ppb / 1e3
         return f"slewing {value.offset_ns / 1e9:+.6f} s away at {rate:+.0f} ppm: there in {lasts}"
     if isinstance(value, HoldoverBegan):
-        return f"within {value.limit_ns / 1e6:g} ms for {say_duration(value.lasts_s)} from the last pulse on (95 %), if none comes"
+        forecast = (
+            f"within {value.limit_ns / 1e6:g} ms for {say_duration(value.lasts_s)} from the last pulse on (95 %), if none comes"
+        )
+        return forecast if value.lasts_s <= max(value.seen_s, SOON_S) else f"{forecast}; {assumed(value.seen_s)}"
     if isinstance(value, HoldoverScored):
         verdict = "within" if abs(value.off_ns) <= value.bound_ns else "BEYOND"
         off, bound = value.off_ns / 1e3, value.bound_ns / 1e3
@@ -39,6 +43,13 @@ def say(value: Event | Finding) -> str:
         after = f"after {say_duration(value.lasted_s)} of holdover the clock was {off:+.1f} us off"
         return f"{after}, {verdict} its bound of {bound:.1f} us ({score})"
     return value.refused if isinstance(value, Applied) else ""
+
+
+def assumed(seen_s: float) -> str:
+    """What a forecast beyond `seen_s` rests on."""
+    if not seen_s:
+        return "no forecast was scored yet: a drift that seconds don't show, such as the day's temperature, is not in it"
+    return f"forecasts were scored up to {say_duration(seen_s)} ahead: what is slower, such as the day's temperature, is not in it"
 
 
 def worrying(value: Event | Finding) -> bool:
@@ -66,6 +77,8 @@ def standing(loop: Discipline) -> dict[str, object]:
         "growth_ppb": _rounded(bound.growth_ppb) if bound is not None and known else None,
         "bound_status": bound.status.value if bound is not None else "unknown",
         "parts_ns": {name: _rounded(ns) for name, ns in bound.parts.items()} if bound is not None else {},
+        "extrapolated": bound.extrapolated if bound is not None and known else None,
+        "seen_s": loop.servo.phase.wander.seen_s,
         "coverage": _rounded(loop.coverage.share),
     }
 

@@ -21,13 +21,15 @@ BACK_S = 30.0
 @dataclass(slots=True)
 class Drilled:
     """`begun_s`, `ended_s`: of the mask, since the first event (None: it never came to that). `forecast_s`: for how long the clock
-    would be within `limit_ns`. `points`: (s since the mask, offset, bound) now and then; `seconds`, `held`: of all of them.
+    would be within `limit_ns`; `seen_s`: so far ahead forecasts had been scored. `points`: (s since the mask, offset, bound) now
+    and then; `seconds`, `held`: of all of them.
     """
 
     limit_ns: float
     begun_s: float | None = None
     ended_s: float | None = None
     forecast_s: float | None = None
+    seen_s: float = 0.0
     points: list[tuple[float, float, float]] = field(default_factory=list)
     seconds: int = 0
     held: int = 0
@@ -90,6 +92,7 @@ class Drill:
         self.out.begun_s = (at - self._first) / NS
         self.out.ended_s = self.out.begun_s + self._lasts_s
         known = 0.0 if loop.bound is None else loop.biases.total_ns + loop.bound.parts["left"]
+        self.out.seen_s = loop.servo.phase.wander.seen_s
         self.out.forecast_s = lasts_s(loop.servo.phase, known, self.out.limit_ns)
 
     def _compare(self, at: RawNs, off_ns: float, bound: ErrorBound | None) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from gpstime.app.discipline_words import standing
+from gpstime.app.outage_score import Scoring, scores_of
 from gpstime.core.bound import Biases
 from gpstime.core.engine import Engine
 from gpstime.model import Adjustment, Applied, DeviceFound, ErrorBound, Event, Finding, Mode, ModeChange, Slew
 from gpstime.ports import SteeredClock, World
+from gpstime.store.outages import Outages
 from gpstime.times import NS, LeapStatus, LeapTable, RawNs, UtcTime
 
 DECLARE_NS = 16 * NS
@@ -55,14 +57,28 @@ class Disciplining:
         assert engine.discipline is not None
         self._loop, self._stamps = engine.discipline, stamps
         self._declare = Declarer(clock, engine, leap)
+        self._kept: Outages | None = None
 
     def __call__(self, value: Event | Finding) -> None:
         self._declare(value)
         if isinstance(value, DeviceFound) and value.source.startswith("pps") and self._stamps is not None:
             self._loop.biases = biases_of({"stamps": self._stamps()})
 
+    def keep_scores(
+        self, kept: Outages, record: Callable[[], object] | None = None, told: Callable[[str], None] = lambda sentence: None
+    ) -> Scoring:
+        """A sink that keeps the scores of holdovers in `kept`; `standing` counts them all from now on."""
+
+        def run() -> int | None:
+            facts = None if record is None else record()
+            number = facts.get("run") if isinstance(facts, Mapping) else None
+            return number if isinstance(number, int) else None
+
+        self._kept = kept
+        return Scoring(kept, "service", lambda: self._loop.second, run, told)
+
     def standing(self) -> dict[str, object]:
-        return standing(self._loop)
+        return standing(self._loop) | ({} if self._kept is None else {"holdovers": scores_of(self._kept)})
 
 
 class Declarer:

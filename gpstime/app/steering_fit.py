@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gpstime.app.discipline import rivals
 from gpstime.app.settings import Discipline
 from gpstime.core.policy import Policy
 from gpstime.drivers.steering import SteeringWatch
+from gpstime.errors import CaptureUnreadable
 from gpstime.ports import Clocks, SteeredClock
+from gpstime.store.outages import Outages
 
 
 def policy_of(d: Discipline) -> Policy:
@@ -25,9 +29,18 @@ def policy_of(d: Discipline) -> Policy:
     )
 
 
+def outages_of(folder: str, told: Callable[[str], None]) -> Outages:
+    """The scores of holdovers so far, beside the record; in memory where there is no record, or where they can't be read."""
+    try:
+        return Outages(folder or None)
+    except CaptureUnreadable as e:
+        told(str(e))
+        return Outages(None)
+
+
 def kernel_clock(d: Discipline, clocks: Clocks, watch: SteeringWatch) -> SteeredClock:
     """DeviceBusy where somebody else steers it already."""
     from gpstime.drivers.kernel_clock import KernelClock  # only who steers needs it
 
     rivals(watch.who(), d.takeover)
-    return KernelClock(clocks, on_frequency=watch.expect)
+    return KernelClock(clocks, on_frequency=watch.expect, on_stranger=watch.found, beats=True)

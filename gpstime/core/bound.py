@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 
 from gpstime.core.phase import Phase
+from gpstime.core.wander import SOON_S
 from gpstime.model import BoundStatus, ErrorBound, Mode
 from gpstime.times import NS, RawNs
 
@@ -122,7 +123,7 @@ def error_bound(
         "age": now.age,
         "wander": now.wander,
     }
-    return ErrorBound(at, void, bound, growth, STATUS[mode], parts)
+    return ErrorBound(at, void, bound, growth, STATUS[mode], parts, since_s > SOON_S and since_s > phase.wander.seen_s)
 
 
 class Coverage:

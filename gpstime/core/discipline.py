@@ -231,7 +231,7 @@ class Discipline:
                 known = self.biases.total_ns + max(abs(self._off_ns), abs(self.expected.left_ns or 0.0))
                 lasts = lasts_s(self.servo.phase, known, self.policy.free_ns)
                 self._away = True
-                out.append(HoldoverBegan(at, self.policy.free_ns, lasts))
+                out.append(HoldoverBegan(at, self.policy.free_ns, lasts, self.servo.phase.wander.seen_s))
             if change.new is Mode.FAULTED:  # from now on nobody knows what is done to the clock
                 self._acted = self.bound = None
                 facts.bound_ns = math.inf

@@ -100,6 +100,11 @@ class Wander:
             lead.waiting.clear()
             lead.next = 0
 
+    @property
+    def seen_s(self) -> float:
+        """So far ahead forecasts have been scored, often enough to say something."""
+        return float(max((lead.seconds for lead in self.leads if WORTH * len(lead.sizes) >= LEAST_WORTH), default=0))
+
     def look(self, phase: Phase) -> None:
         """The filter has used a pulse."""
         n = phase.last

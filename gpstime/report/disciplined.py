@@ -59,10 +59,14 @@ def _ledger(bound: ErrorBound) -> list[tuple[str, str]]:
     biases = " + ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("receiver", "cable", "pulse", "left"))
     noise = ", ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("fit", "jitter", "age", "wander"))
     sigma = math.sqrt(sum(p[name] ** 2 for name in ("fit", "jitter", "age", "wander")))
+    beyond = (
+        "no forecast of such a length was scored: what moves the crystal as slowly, such as the day's temperature, is not in it"
+    )
     return [
         ("bound", f"± {say_time(bound.bound_ns / 1e9)} (95 %), {bound.status.value}, growing by {bound.growth_ppb:.3g} ppb"),
         ("", f"= {biases} (these add up)"),
         ("", f"+ {SIGMAS:g} x {say_time(sigma / 1e9)} ({noise}; these in quadrature)"),
+        *([("", beyond)] if bound.extrapolated else []),
     ]
 
 
@@ -91,6 +95,7 @@ def as_object(d: Disciplined) -> dict[str, object]:
         "growth_ppb": _round(bound.growth_ppb) if bound is not None and known else None,
         "bound_status": bound.status.value if bound is not None else "unknown",
         "parts_ns": {name: _round(v) for name, v in bound.parts.items()} if bound is not None else {},
+        "extrapolated": bound.extrapolated if bound is not None and known else None,
         "coverage": _round(d.coverage),
         "coverage_seconds": d.coverage_seconds,
         "modes": [{"at_s": round(at, 3), "old": m.old.value, "new": m.new.value, "why": m.why} for at, m in d.modes],

@@ -1,15 +1,17 @@
-"""`gpstime holdover drill`: the command and its report."""
+"""`gpstime holdover drill`: the command and its report; `gpstime holdover scores` is in `outages`."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable
 
+from gpstime.app.config import load as load_config
 from gpstime.app.discipline import Limited, rivals
-from gpstime.app.discipline_words import say
+from gpstime.app.discipline_words import assumed, say
 from gpstime.app.drill import Drill, Drilled
 from gpstime.app.dry_run import DryWorld
 from gpstime.app.durations import parse_duration, say_duration
@@ -17,18 +19,29 @@ from gpstime.app.interrupt import Interruptible
 from gpstime.app.run import run
 from gpstime.app.steered import SteeredWorld, biases_of
 from gpstime.core.policy import Policy
-from gpstime.errors import DeviceError, UsageError
+from gpstime.core.wander import SOON_S
+from gpstime.errors import CaptureUnreadable, DeviceError, UsageError
 from gpstime.model import Applied, Event, Finding, Mode
-from gpstime.ports import SteeredClock, World
+from gpstime.ports import World
 from gpstime.report.figures import say_time
+from gpstime.store.outages import Outages, Over
+from gpstime.times import UtcTime
 
 LIVE = "live"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from gpstime.report import outages
+
+    what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    drill = "mask the pulse for a while, and see what becomes of the clock"
+    _add_drill(what.add_parser("drill", help=drill, allow_abbrev=False))
+    outages.add_arguments(what.add_parser("scores", help="how often the bounds of holdovers held so far", allow_abbrev=False))
+
+
+def _add_drill(parser: argparse.ArgumentParser) -> None:
     from gpstime.app.board import add_board_arguments
 
-    parser.add_argument("what", choices=("drill",), help="mask the pulse for a while, and see what becomes of the clock")
     parser.add_argument("--minutes", type=_minutes, default=60.0, metavar="N", help="how long the pulse is masked (60)")
     parser.add_argument("--settle", type=_span, default=1800.0, metavar="TIME", help="how long the loop tracks before that (30m)")
     parser.add_argument(
@@ -63,6 +76,10 @@ def _span(text: str) -> float:
 
 def command(args: argparse.Namespace) -> int:
     """Exit code 0 if the bound held at the end of the outage, 1 if not or if it never came to one."""
+    if args.what == "scores":
+        from gpstime.report import outages
+
+        return outages.command(args)
     from gpstime.app.worlds import open_world
     from gpstime.drivers.leap_files import load
 
@@ -85,8 +102,8 @@ def command(args: argparse.Namespace) -> int:
     drill.engine.discipline.biases = biases_of(getattr(opened.world, "head", {}))
     world: World = opened.world
     if args.steer and live:
-        assert opened.machine is not None
-        world = SteeredWorld(world, _clock(opened.machine))
+        assert opened.clock is not None
+        world = SteeredWorld(world, opened.clock)
     elif not args.steer:
         world = DryWorld(world)
     if not args.json and opened.simulated:
@@ -98,17 +115,23 @@ def command(args: argparse.Namespace) -> int:
             world.close()
     out = drill.out
     print(json.dumps(as_object(out)) if args.json else as_text(out), flush=True)
+    if live and (trouble := keep(out, load_config(args.config).record.folder, drill.engine.discipline.second)):
+        print(f"gpstime holdover: {trouble}", file=sys.stderr)
     if out.outage is None:
         print(f"gpstime holdover: the drill was not finished: {out.mode.value}: {out.why}", file=sys.stderr)
     return 0 if out.outage is not None and out.outage.held else 1
 
 
-def _clock(machine: object) -> SteeredClock:
-    from gpstime.app.worlds import Machine
-    from gpstime.drivers.kernel_clock import KernelClock
-
-    assert isinstance(machine, Machine)
-    return KernelClock(machine.clocks, on_frequency=machine.steering.expect)
+def keep(d: Drilled, folder: str, second: UtcTime | None) -> str:
+    """Beside the service's scores, where there is such a folder; what went wrong."""
+    if d.outage is None or not folder or not os.path.isdir(folder):
+        return ""
+    o, utc = d.outage, "" if second is None else second.iso()
+    over = Over(utc, round(o.lasted_s, 3), round(o.off_ns, 1), round(o.bound_ns, 1), d.limit_ns, d.forecast_s, d.seen_s, "drill")
+    try:
+        return Outages(folder).add(over)
+    except CaptureUnreadable as e:
+        return str(e)
 
 
 def _teller() -> Callable[[Event | Finding], None]:
@@ -131,6 +154,8 @@ def as_text(d: Drilled) -> str:
         ("masked", f"from {say_duration(d.begun_s)} to {say_duration(d.ended_s)}; measured all the while"),
         ("forecast", f"within {d.limit_ns / 1e6:g} ms for {say_duration(d.forecast_s)} (95 %)"),
     ]
+    if d.ended_s - d.begun_s > max(d.seen_s, SOON_S):
+        lines.append(("", assumed(d.seen_s)))
     lines += [
         ("", f"{say_duration(t):>12}  off {say_time(off / 1e9):>9}   bound {say_time(bound / 1e9)}") for t, off, bound in d.points
     ]
@@ -153,6 +178,7 @@ def as_object(d: Drilled) -> dict[str, object]:
         "ended_s": d.ended_s,
         "limit_ns": d.limit_ns,
         "forecast_s": d.forecast_s,
+        "seen_s": d.seen_s,
         "points": [{"after_s": round(t, 3), "off_ns": off, "bound_ns": round(bound, 3)} for t, off, bound in d.points],
         "seconds": d.seconds,
         "held": d.held,

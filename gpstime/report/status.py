@@ -51,6 +51,15 @@ def _feed(feed: dict[str, Any]) -> str:
     return f"{feed['state']}: {feed['why']}; {feed['sent']} samples sent{failed}"
 
 
+def _holdovers(h: dict[str, Any]) -> str:
+    if not h["outages"]:
+        return "none scored yet"
+    off, bound = h["last"]["off_ns"] / 1e3, h["last"]["bound_ns"] / 1e3
+    last = f"the last, {say_duration(h['last']['lasted_s'])}, ended {off:+.1f} us off with a bound of {bound:.1f} us"
+    doubt = "; fewer than 95 % should give by chance" if h["doubtful"] else ""
+    return f"{h['held']} of {h['outages']} outages within their bound{doubt}; {last}"
+
+
 def _rtc(r: dict[str, Any]) -> str:
     if r["freq_ppb"] is None:
         found = f"{r['chip']}: no frequency yet"
@@ -85,6 +94,8 @@ def as_text(s: dict[str, Any]) -> str:
         rows.append(("steps", f"{s['steps']} of the system clock{by}"))
         if rtc := s.get("rtc"):
             rows.append(("rtc", _rtc(rtc)))
+        if kept := (s.get("discipline") or {}).get("holdovers"):
+            rows.append(("holdovers", _holdovers(kept)))
         if record := s.get("record"):
             rows.append(("record", _record(record)))
         rows += [(f"feed {feed['kind']}", _feed(feed)) for feed in s.get("feeds") or ()]

@@ -1,19 +1,17 @@
 """What happened to one clock chip, in a small file beside the record: what was measured, written, found and taken back.
 
-One JSON object per line, appended and synced; a line that a power cut tore is left out, and the file stays readable in any editor.
 The old value of a trim register is kept nowhere else: without this file there is no undo.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gpstime.errors import DeviceError, UsageError
+from gpstime.store.appended import append, entries
 
 KINDS = ("compared", "measured", "trimmed", "verified", "undone", "set")
 
@@ -51,18 +49,16 @@ class History:
         if self.path is None:
             return
         try:
-            lines = self.path.read_bytes().splitlines()
-        except FileNotFoundError:
-            return
+            found = entries(self.path)
         except OSError as e:
             raise DeviceError(
                 f"{self.path}: the chip's history can't be read ({e.strerror or e}): run as its owner, or name another folder with "
                 f"--state FOLDER"
             ) from None
-        for line in lines:
-            entry = _entry(line)
+        for raw in found:
+            entry = _entry(raw)
             if entry is None:
-                self.skipped += bool(line.strip())
+                self.skipped += 1
             else:
                 self.entries.append(entry)
 
@@ -71,19 +67,8 @@ class History:
         assert what in KINDS, what
         entry = Entry(what, utc, figures)
         if self.path is not None:
-            body = json.dumps({"what": what, "utc": utc, **figures}, allow_nan=False) + "\n"
             try:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                # a torn line of before must not take this one with it
-                torn = self.path.exists() and self.path.stat().st_size and not self.path.read_bytes().endswith(b"\n")
-                fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-                try:
-                    line = (b"\n" if torn else b"") + body.encode()
-                    if os.write(fd, line) != len(line):
-                        raise OSError("the disk is full")
-                    os.fsync(fd)
-                finally:
-                    os.close(fd)
+                append(self.path, {"what": what, "utc": utc, **figures})
             except OSError as e:
                 raise DeviceError(
                     f"{self.path}: the chip's history can't be written ({e.strerror or e}): name a folder with --state FOLDER"
@@ -96,11 +81,7 @@ class History:
         return next((e for e in reversed(self.entries) if e.what in kinds), None)
 
 
-def _entry(line: bytes) -> Entry | None:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(found, dict) or found.get("what") not in KINDS or not isinstance(found.get("utc"), str):
+def _entry(found: dict[str, Any] | None) -> Entry | None:
+    if found is None or found.get("what") not in KINDS or not isinstance(found.get("utc"), str):
         return None
     return Entry(found.pop("what"), found.pop("utc"), found)
