@@ -57,7 +57,7 @@ def holders(device: str, proc: Path = PROC, own: int | None = None) -> list[Hold
         place = proc / str(pid)
         command = _read(place / "comm").strip()
         if _has_open(place / "fd", node):
-            if _far_end(place, node):
+            if _far_end(place, node) or _pulse_keeper(place, command):
                 continue
             found.append(Holder(pid, command or "a process", True, device))
         elif command in _NAMED and _names(place / "cmdline", names):
@@ -97,6 +97,11 @@ def _far_end(place: Path, node: str) -> bool:
     except OSError:
         return False
     return any(f"tty-index:\t{number}\n" in _read(place / "fdinfo" / fd) for fd in masters)
+
+
+def _pulse_keeper(place: Path, command: str) -> bool:
+    """`ldattach PPS` keeps a port open so that the kernel times its carrier-detect line; it reads nothing."""
+    return command == "ldattach" and not {"PPS", "pps", "18"}.isdisjoint(_read(place / "cmdline").split("\0"))
 
 
 def _names(path: Path, names: set[str]) -> bool:

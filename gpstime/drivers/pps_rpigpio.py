@@ -7,8 +7,12 @@ level says nothing), and each edge is labelled as stamped in user space. Never w
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import importlib
+import os
+import shutil
+import tempfile
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
@@ -22,8 +26,15 @@ WAITING = 100
 
 def load() -> Any:
     """The module `RPi.GPIO`, whichever of the two it is; DeviceError that says what is in the way."""
+    here = os.getcwd()
+    if "LG_WD" not in os.environ and not os.access(".", os.W_OK):
+        # lgpio makes a named pipe in the folder that it is started in, which for a service is /; this is its word for another
+        os.environ["LG_WD"] = place = tempfile.mkdtemp(prefix="gpstime-lgpio.")
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
     try:
-        return importlib.import_module("RPi.GPIO")
+        module = importlib.import_module("RPi.GPIO")
+        os.chdir(here)  # lgpio goes to LG_WD
+        return module
     except ImportError as error:
         if "lgpio" in str(error):
             raise DeviceMissing(f"rpi-lgpio is installed without what it stands on ({error}): apt install python3-lgpio.") from None

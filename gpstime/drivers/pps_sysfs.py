@@ -40,9 +40,10 @@ class KernelPulse:
             return "network"
         if name.startswith("ktimer"):
             return "test"
-        if name.startswith(("ttyusb", "ttyacm", "usbserial", "acm")):
+        # only the line discipline gives a path, and calls the pulse after the port's driver, which may have any name
+        if name.startswith(("ttyusb", "ttyacm", "usbserial", "acm")) or self.path.startswith(("/dev/ttyUSB", "/dev/ttyACM")):
             return "usb"
-        return "serial" if name.startswith(("tty", "serial")) else "other"
+        return "serial" if name.startswith(("tty", "serial")) or self.path.startswith("/dev/tty") else "other"
 
     @property
     def pin(self) -> int | None:

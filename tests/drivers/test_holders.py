@@ -81,6 +81,14 @@ def test_a_link_is_followed_and_we_are_left_out(proc: Path, tmp_path: Path) -> N
     assert holders(str(link), proc, own=613) == []
 
 
+def test_who_has_the_kernel_time_the_carrier_detect_line_reads_nothing(proc: Path) -> None:
+    process(proc, 612, "ldattach", "ldattach PPS /dev/ttyS0", ("/dev/ttyS0",))
+    process(proc, 613, "ldattach", "/usr/sbin/ldattach 18 /dev/ttyS1", ("/dev/ttyS1",))
+    process(proc, 614, "ldattach", "ldattach GIGASET_M101 /dev/ttyS2", ("/dev/ttyS2",))
+    assert holders("/dev/ttyS0", proc) == holders("/dev/ttyS1", proc) == []
+    assert [h.pid for h in holders("/dev/ttyS2", proc)] == [614]  # another discipline takes the bytes
+
+
 def test_whoever_plays_the_receiver_at_a_pty_may_have_both_ends_open(proc: Path) -> None:
     process(proc, 613, "python3", "python3 play.py", ("/dev/ptmx", "/dev/pts/7"))
     process(proc, 614, "cat", "cat", ("/dev/ptmx", "/dev/pts/7"))

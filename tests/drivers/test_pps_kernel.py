@@ -334,3 +334,6 @@ def test_a_pulse_named_after_any_node_of_the_device_tree_is_a_gpio() -> None:
     pulse = KernelPulse("pps0", "pps-gps.-1", "", 0, 0)
     assert (pulse.kind, pulse.pin) == ("gpio", None)
     assert KernelPulse("pps1", "pps-gps.0", "", 0, 0).kind == "other"
+    # the line discipline names a pulse after the port's driver, and gives its path
+    assert KernelPulse("pps1", "uart_of_tomorrow0", "/dev/ttyX0", 0, 0).kind == "serial"
+    assert KernelPulse("pps1", "usb_of_tomorrow0", "/dev/ttyUSB0", 0, 0).kind == "usb"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import os
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,6 +124,24 @@ def test_what_happens_while_it_is_imported(monkeypatch: pytest.MonkeyPatch, rais
     monkeypatch.setattr(importlib, "import_module", fails)
     with pytest.raises(DeviceError, match=told):
         pps_rpigpio.load()
+
+
+@pytest.mark.parametrize("writable", [True, False])
+def test_lgpio_gets_a_folder_for_its_pipe_where_it_is_started_in_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, writable: bool
+) -> None:
+    """A service starts in /, where nobody but root may write; seen on the virtual Pi."""
+    places: list[str | None] = []
+    monkeypatch.setenv("LG_WD", "")
+    monkeypatch.delenv("LG_WD")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(pps_rpigpio.os, "access", lambda path, how: writable)
+    monkeypatch.setattr(pps_rpigpio.importlib, "import_module", lambda name: places.append(os.environ.get("LG_WD")))
+    pps_rpigpio.load()
+    pps_rpigpio.load()
+    made = [str(p) for p in tmp_path.glob("gpstime-lgpio.*")]
+    assert places == ([None, None] if writable else made * 2)
+    assert len(made) == (0 if writable else 1)
 
 
 def test_why_there_is_no_bounce_time() -> None:
