@@ -152,7 +152,7 @@ def test_a_clock_80_ms_and_100_ppm_off_is_brought_below_20_us_and_a_kill_leaves_
     from board import raw_ns
     from scenario import play
 
-    played = play(board, Scenario(51, 420, oscillator=Oscillator(ppm=100.0), system_offset_s=0.08))
+    played = play(board, Scenario(51, 420, sentences=("RMC", "GGA"), oscillator=Oscillator(ppm=100.0), system_offset_s=0.08))
 
     def off_ns() -> int:
         before, shown, after = raw_ns(), time.time_ns(), raw_ns()

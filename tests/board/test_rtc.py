@@ -27,6 +27,8 @@ pytestmark = pytest.mark.virtual
 SERIAL = '[receiver]\nport = "/dev/ttyAMA0"\nbaud = 9600\n[record]\nfolder = ""\n'
 SOME_DAY = UtcTime.civil(2026, 5, 17, 23, 59, 58)
 ADJ_MAXERROR, ADJ_STATUS = 0x4, 0x10
+LEAN = ("RMC", "GGA")
+"""What the receiver says here: enough to name a second, and every sentence more costs simulated time."""
 
 
 @pytest.fixture
@@ -57,7 +59,9 @@ def playing(board: Any, seconds: int, ppm: float = 0.0) -> list[tuple[int, int]]
     """A receiver for so long; raw instants of true seconds (POSIX ns), as the rig has them."""
     from scenario import play
 
-    played = play(board, Scenario(21, seconds, oscillator=Oscillator(ppm=ppm), pps_noise_ns=50, system_offset_s=0.03))
+    played = play(
+        board, Scenario(21, seconds, sentences=LEAN, oscillator=Oscillator(ppm=ppm), pps_noise_ns=50, system_offset_s=0.03)
+    )
     edges = [e for e in played.events if isinstance(e, PpsEdge)]
     begin = played.world.scenario.start
     assert begin is not None
