@@ -125,10 +125,16 @@ class Clocks(Protocol):
 
 
 class SteeredClock(Protocol):
-    """A clock that can be steered. What is refused is said in `Applied.refused`, never raised. `max_freq_ppb`: drift and slew."""
+    """A clock that can be steered. What is refused is said in `Applied.refused`, never raised. `max_freq_ppb`: drift and slew.
+
+    `beat_ns`: when in each of its seconds it wants its `beat`.
+    """
 
     @property
     def max_freq_ppb(self) -> float: ...
+
+    @property
+    def beat_ns(self) -> int: ...
 
     def read(self) -> Together:
         """The clocks together, as `Clocks` has it."""
@@ -139,6 +145,10 @@ class SteeredClock(Protocol):
         ...
 
     def step(self, step: Step, at: RawNs) -> Applied: ...
+
+    def beat(self) -> Applied | None:
+        """A second of this clock has begun. May be called from another thread. None, or what was refused."""
+        ...
 
     def declare(self, bound_ns: float, tai_minus_utc_s: int | None, leap: int) -> None:
         """How far off it may be, for others to read; TAI - UTC; what is to happen at the end of this UTC day (+1, 0, -1)."""

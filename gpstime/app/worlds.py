@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gpstime.core.trim import TrimSpec
 from gpstime.errors import DeviceError
-from gpstime.ports import Clocks, Sink, Source, World
+from gpstime.ports import Clocks, Sink, Source, SteeredClock, World
 from gpstime.store.recorded import RecordedWorld, lower_bound
 from gpstime.times import UtcTime
 
@@ -36,6 +36,8 @@ class Opened:
     """False for a machine without any, whose RTC is held against its system clock."""
     machine: Machine | None = None
     """Of a live world: what it stands on."""
+    clock: SteeredClock | None = None
+    """Of a live world that is to be steered: this machine's."""
 
 
 LIVE = "live"
@@ -79,6 +81,9 @@ def _live(args: argparse.Namespace) -> Opened:
 
     machine = this_machine()
     config = replace(load(args.config), record=Record(folder=""), feeds=Feeds())
+    # whatever the service does: here the command line says who steers
+    steer, takeover = getattr(args, "steer", False), getattr(args, "takeover", False)
+    config = replace(config, discipline=replace(config.discipline, steer=steer, takeover=takeover))
     if args.source is not None:
         config = replace(config, receiver=replace(config.receiver, source=args.source))
     if args.rtc is not None:
@@ -100,7 +105,7 @@ def _live(args: argparse.Namespace) -> Opened:
     if stamps := fitted.parts.get("stamps"):
         fitted.head["stamps"] = stamps()  # known now that the pulse is open
     world = machine.world(fitted.sources, fitted.head)
-    return Opened(world, fitted.not_before, False, tuple(fitted.sinks), fitted.trim_of, pulses, machine)
+    return Opened(world, fitted.not_before, False, tuple(fitted.sinks), fitted.trim_of, pulses, machine, fitted.clock)
 
 
 def open_world(name: str, args: argparse.Namespace) -> Opened:

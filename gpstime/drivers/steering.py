@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from gpstime.drivers.adjtimex import Steering, kernel_call, read_steering
@@ -53,6 +54,7 @@ class SteeringWatch:
         self._looked_at = RawNs(0)
         self._told_ppb = 0.0
         self._seen = self._refused = self._ours = False
+        self._strange_ppb: float | None = None
 
     def who(self) -> tuple[str, ...]:
         """The programs that steer the clock, now."""
@@ -66,10 +68,16 @@ class SteeringWatch:
         """We steer, and set the correction to that just now: only what it is changed to by others is news."""
         self._ours, self._told_ppb = True, freq_ppb
 
+    def found(self, freq_ppb: float) -> None:
+        """We steer, and found this correction, which we had not set, and set ours again: told at the next look, with who it was."""
+        self._strange_ppb = freq_ppb
+
     def look(self, at: RawNs) -> list[Event]:
         """What is new since the last look."""
-        named = self.by
-        now = self._read()
+        named, ours_ppb = self.by, self._told_ppb
+        now, (strange_ppb, self._strange_ppb) = self._read(), (self._strange_ppb, None)
+        if now is not None and strange_ppb is not None:
+            now = replace(now, freq_ppb=strange_ppb)
         moved_ppb = 0.0 if now is None or self._last is None else now.freq_ppb - self._told_ppb
         moved = abs(moved_ppb) > (MOVED_PPB if self._seen else LEAST_PPB)
         out = self._processes(at, moved)
@@ -81,6 +89,8 @@ class SteeringWatch:
             self._refused = True
         else:
             out += self._kernel(at, now, moved_ppb if moved else None)
+        if strange_ppb is not None:
+            self._told_ppb = ours_ppb
         if self.by != named:
             out.append(Applied(at, by=self.by))
         return out

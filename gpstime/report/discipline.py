@@ -128,11 +128,8 @@ def command(args: argparse.Namespace) -> int:
     except DeviceError as e:
         raise UsageError(f"this machine has no pulse to steer by: {e} (for a simulated board say --world sim)") from None
     if args.steer and live:
-        from gpstime.drivers.kernel_clock import KernelClock
-
-        assert opened.machine is not None
-        policy = replace(policy, next_second=True)
-        clock = KernelClock(opened.machine.clocks, on_frequency=opened.machine.steering.expect)
+        policy, clock = replace(policy, next_second=True), opened.clock
+        assert clock is not None
     biases = biases_of(getattr(opened.world, "head", {}))
     if opened.simulated:
         biases = replace(biases, pulse_ns=_simulated_bias(args))

@@ -3,6 +3,9 @@
 After kernel/time/ntp.c and timekeeping.c (Linux 6.x) and adjtimex(2), behaviour only. What matters to a servo: `freq` and `tick`
 act at once and stay; an offset given to the PLL (ADJ_OFFSET) and adjtime's (ADJ_OFFSET_SINGLESHOT) act from the clock's next whole
 second on, a quarter of what is left each second and at most 500 us each, until nothing is left; a step cancels both.
+
+That a second ended is noticed when the kernel brings its time up to date, in whole ticks: at each tick, or, where the processor
+idles without one, at the next interrupt and whenever `freq` or `tick` is set. Until then the old rate stays in force.
 """
 
 from __future__ import annotations
@@ -29,11 +32,13 @@ LEAP_DAY_S = 86_400
 class SteeredMachine(FakeMachine):
     """`permitted`: whether the program has CAP_SYS_TIME. `calls`: the modes of every call that set something.
 
-    `forever_ppb`: the frequency that the clock has when nothing is done to it any more.
+    `forever_ppb`: the frequency that the clock has when nothing is done to it any more. `idle_tick_ns`: the length of the tick
+    that it does not have while nothing happens; each call of `run_to` ends with an interrupt. 0: it always ticks, and finely.
     """
 
-    def __init__(self, *args: Any, permitted: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, permitted: bool = True, idle_tick_ns: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._idle_tick_ns = idle_tick_ns
         self.permitted = permitted
         self.calls: list[int] = []
         self.stepped: list[int] = []
@@ -58,6 +63,10 @@ class SteeredMachine(FakeMachine):
     # ---- time passes -----------------------------------------------------------------------------------------------------------
 
     def run_to(self, raw: int) -> None:
+        if self._idle_tick_ns:
+            super().run_to(raw)
+            self._notice()
+            return
         while True:
             left = self._second * NS - self.shows("real")
             until = self.at + max(0, math.ceil(left / (1.0 + self._ppb * 1e-9)))
@@ -68,6 +77,11 @@ class SteeredMachine(FakeMachine):
             if second == self._second:  # nothing planned stepped the clock on the way
                 self._overflow()
         super().run_to(raw)
+
+    def _notice(self) -> None:
+        """The ticks until now are added up: what ended meanwhile, ends now."""
+        while self._idle_tick_ns and self.shows("real") - self._mono_now() % self._idle_tick_ns >= self._second * NS:
+            self._overflow()
 
     def step(self, delta_ns: int) -> None:
         super().step(delta_ns)
@@ -170,4 +184,7 @@ class SteeredMachine(FakeMachine):
             assert self.status & STA_FREQHOLD, "without FREQHOLD the kernel would learn a frequency of its own from this"
         if modes & TICK:
             self._tick = timex.tick
-        self._run_at()
+        if modes & (FREQUENCY | TICK):
+            self._notice()
+        if modes & (FREQUENCY | TICK) or not self._idle_tick_ns:
+            self._run_at()

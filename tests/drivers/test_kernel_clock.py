@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from gpstime.app.beat import Beat
 from gpstime.app.run import run
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
@@ -22,21 +23,33 @@ TIMEX = kernel_call()[1]
 FOREVER = math.inf
 
 
-def clock_of(machine: SteeredMachine) -> KernelClock:
-    return KernelClock(machine, machine.adjtimex, TIMEX)
+def clock_of(machine: SteeredMachine, beats: bool = False) -> KernelClock:
+    return KernelClock(machine, machine.adjtimex, TIMEX, beats=beats)
 
 
 class Pulses:
-    """Fits `ports.World`: a pulse each true second on a crystal that gains `ppb`; the clock is steered through the driver."""
+    """Fits `ports.World`: a pulse each true second on a crystal that gains `ppb`; the clock is steered through the driver.
+
+    `beats`: as the service does it. `uneven`: now and then something else wakes the machine, and a pulse is thought about for 20 us
+    to 8 ms.
+    """
 
     def __init__(
-        self, machine: SteeredMachine, seconds: int, ppb: float, noise_ns: float = 300.0, killed: int | None = None
+        self,
+        machine: SteeredMachine,
+        seconds: int,
+        ppb: float,
+        noise_ns: float = 300.0,
+        killed: int | None = None,
+        beats: bool = False,
+        uneven: bool = False,
     ) -> None:
-        self.machine, self.clock = machine, clock_of(machine)
+        self.machine, self.clock, self._uneven = machine, clock_of(machine, beats), uneven
+        self._beat = Beat(self.clock, machine) if beats else None
         self._seconds, self._rate, self._noise, self._killed = seconds, 1.0 + ppb * 1e-9, noise_ns, killed
         self._raw0 = machine.at + NS
         self._real0 = machine.shows("real") + NS
-        self._real0 -= self._real0 % NS
+        self._real0 = (self._real0 + NS // 2) // NS * NS
         self.off_ns: list[int] = []
         """The clock's true offset at each true second."""
         self.applied: list[Applied] = []
@@ -45,16 +58,26 @@ class Pulses:
         return self._raw0 + round(k * NS * self._rate)
 
     def events(self) -> Iterator[Event]:
-        noise = random.Random(1).gauss
+        noise, wakes = random.Random(1).gauss, random.Random(2)
         for k in range(self._seconds):
+            if self._uneven:
+                for at in sorted(self.true_raw(k) - wakes.randrange(NS) for _ in range(wakes.randrange(3))):
+                    self._beats_until(at)  # something else happens, and wakes the machine
+                    self.machine.run_to(at)
+            self._beats_until(self.true_raw(k))
             self.machine.run_to(self.true_raw(k))
             off = self.machine.shows("real") - (self._real0 + k * NS)
             self.off_ns.append(off)
             late = round(noise(0.0, self._noise)) if self._noise else 0
             raw, shown = RawNs(self.machine.at + late), UnixNs(self.machine.shows("real") + late)
-            self.machine.run_to(self.machine.at + 300_000)
+            self.machine.run_to(self.machine.at + (round(10 ** wakes.uniform(4.3, 6.9)) if self._uneven else 300_000))
             if self._killed is None or k < self._killed:
                 yield PpsEdge(raw, shown, seq=k, era=len(self.machine.stepped))
+
+    def _beats_until(self, raw: int) -> None:
+        while self._beat is not None and self._beat.due < raw:
+            self.machine.run_to(self._beat.due)
+            self._beat.poll(0.0)
 
     def adjust(self, adjustment: Adjustment) -> Applied:
         at = self.machine.at
@@ -67,9 +90,15 @@ class Pulses:
 
 
 def steer(
-    machine: SteeredMachine, seconds: int, ppb: float, policy: Policy | None = None, killed: int | None = None
+    machine: SteeredMachine,
+    seconds: int,
+    ppb: float,
+    policy: Policy | None = None,
+    killed: int | None = None,
+    beats: bool = False,
+    uneven: bool = False,
 ) -> tuple[Pulses, Engine]:
-    world = Pulses(machine, seconds, ppb, killed=killed)
+    world = Pulses(machine, seconds, ppb, killed=killed, beats=beats, uneven=uneven)
     engine = Engine(BUILT_IN.table, discipline=policy or Policy(second_known=True, next_second=True))
     run(world, engine, [])
     return world, engine
@@ -109,6 +138,116 @@ def test_a_slew_of_50_ms_takes_as_long_as_was_said_and_never_more_than_500_ppm()
     below = next(k for k, off in enumerate(world.off_ns) if abs(off) < 1000)
     assert 95 < below < 125
     assert max(map(abs, world.off_ns[below + 20 :])) < 1500
+
+
+# ---- on a processor that idles without a tick --------------------------------------------------------------------------------
+
+TICKS_NS = (1_000_000, 4_000_000, 10_000_000)
+"""HZ = 1000, 250, 100."""
+
+
+SLEWING = Policy(first_step_ns=0, step_ns=0, second_known=True, next_second=True)
+
+
+@pytest.mark.parametrize("tick_ns", TICKS_NS)
+@pytest.mark.parametrize(("x0_ns", "settled"), [(-400_000, 10), (400_000, 10), (-30_000_000, 75), (30_000_000, 75)])
+def test_on_an_idle_machine_beats_keep_the_clock_as_well_as_a_tick_does(tick_ns: int, x0_ns: int, settled: int) -> None:
+    seen = []
+    for machine in (SteeredMachine(), SteeredMachine(idle_tick_ns=tick_ns)):
+        machine.step(x0_ns)
+        world, _ = steer(machine, 300, 20_000.0, SLEWING, beats=True, uneven=True)
+        assert max(map(abs, world.off_ns[settled:])) < 5_000
+        seen.append(max(map(abs, world.off_ns[100:])))
+    assert seen[1] < 1.2 * seen[0] < 500
+
+
+def test_on_an_idle_machine_without_beats_a_phase_comes_when_it_likes_and_is_too_large() -> None:
+    """The twin: a phase may take the place of one that has not begun, and its end is noticed late."""
+    idle = SteeredMachine(idle_tick_ns=4_000_000)
+    idle.step(-400_000)
+    world, _ = steer(idle, 300, 20_000.0, SLEWING, uneven=True)
+    assert max(map(abs, world.off_ns[10:])) > 20_000
+
+
+@pytest.mark.parametrize("tick_ns", TICKS_NS)
+@pytest.mark.parametrize("asked_s", [0.0003, 0.0115, 0.2, 0.7, 0.995])
+@pytest.mark.parametrize("phase_ns", [123_456.0, -420_000.0, 300.0])
+def test_a_phase_is_carried_once_whenever_it_is_asked_for(tick_ns: int, asked_s: float, phase_ns: float) -> None:
+    """In the clock's next second; in the one after that if it is asked for late. To the share of it that a beat may be late."""
+    begin = 1_800_000_000 * NS
+    machine = SteeredMachine(real=begin, idle_tick_ns=tick_ns)
+    clock = clock_of(machine, beats=True)
+    beat = Beat(clock, machine)
+    apart = machine.shows("real") - machine.at
+
+    def gained_at(seconds: float) -> int:
+        """What the clock has gained when it shows so many seconds; nobody wakes the machine meanwhile but the beat."""
+        until = begin + round(seconds * NS)
+        while (left := until - machine.shows("real")) > 0:
+            machine.run_to(min(beat.due, machine.at + left))
+            if machine.at == beat.due:
+                beat.poll(0.0)
+        return machine.shows("real") - machine.at - apart
+
+    clock.slew(Slew(0.0, FOREVER), machine.at)
+    assert gained_at(2 + asked_s) == 0
+    done = clock.slew(Slew(phase_ns, 1.5), machine.at)
+    assert done.freq_ppb == pytest.approx(phase_ns, abs=0.5)
+    carried = 3 if asked_s < 0.5 else 4
+    assert gained_at(carried) == 0
+    assert gained_at(carried + 0.5) == pytest.approx(phase_ns / 2, abs=2 + 0.013 * abs(phase_ns))
+    for seconds in (1.1, 2, 5, 30):
+        assert gained_at(carried + seconds) == pytest.approx(phase_ns, abs=2 + 0.002 * abs(phase_ns))
+
+
+def test_beats_end_with_the_phase_and_touch_a_clock_no_more_that_nobody_steers() -> None:
+    machine = SteeredMachine()
+    clock = clock_of(machine, beats=True)
+    beat = Beat(clock, machine)
+
+    def calls(seconds: int) -> int:
+        before, until = len(machine.calls), machine.at + seconds * NS
+        while beat.due < until:
+            machine.run_to(beat.due)
+            assert beat.poll(0.0) == []
+        machine.run_to(until)
+        return len(machine.calls) - before
+
+    assert calls(5) == 0, "nobody asked for anything yet"
+    clock.slew(Slew(5.0, FOREVER), machine.at)
+    assert calls(5) == 0, "the bare drift needs no beat"
+    clock.slew(Slew(400.0, 1.5), machine.at)
+    assert calls(4) > 2
+    assert calls(10) == 0
+    clock.slew(Slew(400.0, 1.5), machine.at)
+    clock.release()
+    machine.sleep(1)
+    assert calls(4) == 0
+
+
+def test_a_beat_that_is_refused_says_so() -> None:
+    machine = SteeredMachine(real=1_800_000_000 * NS + 990_000_000)
+    clock = clock_of(machine, beats=True)
+    clock.slew(Slew(400.0, 1.5), machine.at)
+    machine.permitted = False
+    machine.sleep(0.022)
+    assert clock.beat() == Applied(clock.read().raw, None, 0, 0, "", NOT_PERMITTED) or machine.refused
+    assert clock.beat() is None, "once"
+
+
+def test_what_somebody_else_set_is_told_and_put_right_while_phase_is_asked_for() -> None:
+    machine = SteeredMachine()
+    strange: list[float] = []
+    clock = KernelClock(machine, machine.adjtimex, TIMEX, on_stranger=strange.append)
+    clock.slew(Slew(-3_000.0, FOREVER), machine.at)
+    clock.slew(Slew(-2_000.0, 1.5), machine.at)
+    assert not strange
+    machine.adjtimex(asked(0x4012, freq=20 << 16, tick=10_001, status=0))
+    done = clock.slew(Slew(-2_500.0, 1.5), machine.at)
+    assert strange == [pytest.approx(120_000.0)]
+    assert done.freq_ppb == pytest.approx(-2_500.0, abs=0.5)
+    assert machine.forever_ppb == pytest.approx(-3_000.0, abs=0.02)
+    assert machine.status & (STA_PLL | STA_FREQHOLD) == STA_PLL | STA_FREQHOLD
 
 
 # ---- what is left when nobody renews -----------------------------------------------------------------------------------------
@@ -260,11 +399,16 @@ def test_a_leap_second_is_the_kernels_to_insert_on_the_day_it_is_told() -> None:
 # ---- the kernel that is made up ----------------------------------------------------------------------------------------------
 
 
-def ask(machine: SteeredMachine, modes: int, **fields: int) -> object:
+def asked(modes: int, **fields: int) -> object:
     timex = TIMEX()
     timex.modes = modes
     for name, value in fields.items():
         setattr(timex, name, value)
+    return timex
+
+
+def ask(machine: SteeredMachine, modes: int, **fields: int) -> object:
+    timex = asked(modes, **fields)
     machine.adjtimex(timex)
     return timex
 

@@ -127,3 +127,22 @@ def test_a_program_that_is_not_known_is_named_as_that_and_looked_for_at_once() -
     running.append("ntpd (pid 9)")
     assert "steered by ntpd (pid 9)" in said() + said() + said() + said() + said()
     assert said.named[-1] == "ntpd (pid 9)"
+
+
+def test_what_was_found_and_put_right_at_once_is_told_all_the_same() -> None:
+    """Our own clock's driver sets its frequency again within a second: no look would ever see the stranger's."""
+    machine, running = FakeMachine(), []
+    said = Looks(SteeringWatch(lambda: read_steering(machine.adjtimex, TIMEX), lambda: tuple(running)), apart_s=60)
+    said()
+    machine.slew(-3.0)
+    said.watching.expect(-3000.0)
+    assert said() == ""
+    said.watching.found(20_000.0)
+    told = said()
+    assert "went by +23 to +20.000 ppm; by a program that is not known" in told
+    assert said() == "", "ours is in force again, and is no news"
+    assert said.named == [], "a hand that turns a knob once is no rival"
+    running.append("chronyd (pid 612)")
+    said.watching.found(20_000.0)
+    assert "steered by chronyd (pid 612)" in said()
+    assert said.named == ["chronyd (pid 612)"], "looked for at once, not five minutes later"
