@@ -10,7 +10,7 @@ import pytest
 
 from gpstime.core import tempcomp
 from gpstime.core.thermal import Block, ThermalModel, fit
-from gpstime.core.warmth import BLOCK_S, SENSORS, Warmth
+from gpstime.core.warmth import BLOCK_S, READINGS, SENSORS, Warmth
 from gpstime.errors import UsageError
 from gpstime.times import NS, RawNs
 
@@ -83,6 +83,60 @@ def test_pulses_and_sensors_become_blocks() -> None:
     assert all(block.freq_ppb == pytest.approx(2_500.0, abs=1.0) for block in found)
     assert found[0].celsius == pytest.approx(40.15, abs=0.05)
     assert warmth.best() is None
+
+
+def blocks_on_a_ramp(every_s: int, c_per_s: float = 0.002) -> Warmth:
+    """A temperature that rises by 7 C an hour, read now and then."""
+    warmth = Warmth()
+    for n in range(20 * BLOCK_S):
+        if n % every_s == 7:
+            warmth.on_temperature(RawNs(n * NS), "soc", 40.0 + c_per_s * n)
+        warmth.on_pulse(RawNs(n * NS), n)
+    return warmth
+
+
+@pytest.mark.parametrize("every_s", [10, 60, 290, 700])
+def test_a_block_has_the_temperature_of_its_middle(every_s: int) -> None:
+    """However seldom the sensor is read: the mean of what was read within it would be of half an interval before."""
+    found = list(blocks_on_a_ramp(every_s).blocks["soc"])
+    assert len(found) >= 16
+    for block in found[1:]:
+        assert block.celsius == pytest.approx(40.0 + 0.002 * (block.start_s + BLOCK_S / 2), abs=0.005)
+
+
+def test_loads_that_come_within_a_block_do_not_look_larger_than_they_are() -> None:
+    """5 C more at once, at any time: the slope of a phase beside a plain mean of the temperature would give 15 % too much."""
+    draw, warmth, z, warm, until = random.Random(3), Warmth(), 0.0, 0.0, 0.0
+    for n in range(12 * 3600):
+        if n >= until:
+            warm, until = 5.0 - warm, n + draw.uniform(400.0, 3000.0)
+        z += -150.0 * warm
+        if n % 10 == 0:
+            warmth.on_temperature(RawNs(n * NS), "soc", 40.0 + warm)
+        warmth.on_pulse(RawNs(n * NS + round(z + draw.gauss(0.0, 300.0))), n)
+    found = warmth.best()
+    assert found is not None
+    assert found[1].ppb(45.0) - found[1].ppb(40.0) == pytest.approx(-750.0, rel=0.02)
+    assert found[1].gain > 0.98
+
+
+def test_a_sensor_that_fell_silent_gives_no_blocks() -> None:
+    assert "soc" not in blocks_on_a_ramp(1000).blocks
+    warmth = blocks_on_a_ramp(60)
+    before = len(warmth.blocks["soc"])
+    for n in range(20 * BLOCK_S, 40 * BLOCK_S):
+        warmth.on_pulse(RawNs(n * NS), n)
+    assert len(warmth.blocks["soc"]) <= before + 1
+    warmth.on_temperature(RawNs(40 * BLOCK_S * NS), "soc", 50.0)
+    assert len(warmth.blocks["soc"]) <= before + 1
+
+
+def test_readings_without_pulses_are_not_kept_for_ever() -> None:
+    warmth = Warmth()
+    warmth.on_pulse(RawNs(0), 0)
+    for n in range(5 * READINGS):
+        warmth.on_temperature(RawNs(n * NS), "soc", 40.0)
+    assert len(warmth._readings["soc"]) == READINGS
 
 
 # ---- chrony's tempcomp -----------------------------------------------------------------------------------------------------------
