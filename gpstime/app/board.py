@@ -18,6 +18,8 @@ from gpstime.times import UtcTime
 
 DEFAULT_S = 600
 LONGEST_S = 10 * 366 * 86_400
+TEMPERATURE_S = 60
+"""How often a simulated board reads its temperature, where that changes."""
 _SLACK_S = 120
 """A measurement counts from the first pulse, which a cold start delays: its world lasts this much longer than asked."""
 
@@ -136,7 +138,7 @@ def scenario_from(args: argparse.Namespace) -> Scenario:
         read_ms=args.read * 1e3,
         system_offset_s=args.system_offset,
         tick_s=math.ceil(args.tick),
-        temperature_s=getattr(args, "temperature_s", 0),
+        temperature_s=TEMPERATURE_S if args.daily_temp or args.load_temp else getattr(args, "temperature_s", 0),
         rtc=rtc,
         faults=tuple(args.fault),
     ).checked()

@@ -15,7 +15,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from gpstime.core.thermal import ThermalModel
+from gpstime.core.thermal import BEYOND_C, ThermalModel
 from gpstime.errors import UsageError
 
 MILLI = 1000.0
@@ -39,7 +39,8 @@ def line(model: ThermalModel, file: str, interval_s: int = INTERVAL_S) -> str:
 
 def points(model: ThermalModel) -> list[Point]:
     """(thousandths of a degree, ppm) every half a degree over what the model has seen, and BEYOND_C further, where it ends flat."""
-    low, high = math.floor(model.low_c / APART_C) * APART_C, math.ceil(model.high_c / APART_C) * APART_C
+    low = math.floor((model.low_c - BEYOND_C) / APART_C - 1) * APART_C
+    high = math.ceil((model.high_c + BEYOND_C) / APART_C + 1) * APART_C  # a point more at either end: chronyd goes on as there
     count = round((high - low) / APART_C) + 1
     return [((low + i * APART_C) * MILLI, compensation_ppm(model, low + i * APART_C)) for i in range(count)]
 

@@ -149,6 +149,13 @@ def _temperature(root: Path) -> tuple[float | None, str]:
     return None, ""
 
 
+def zone_file(sensor: str, root: Path = Path("/")) -> str | None:
+    """The file that holds the temperature of this sensor in thousandths of a degree; None where it is no thermal zone here."""
+    zones = sorted((root / "sys/class/thermal").glob("thermal_zone*"))
+    found = next((zone for zone in zones if sensor in (_text(zone / "type"), zone.name)), None)
+    return None if found is None else f"/{(found / 'temp').relative_to(root)}"
+
+
 def _throttle_bits(root: Path) -> int:
     for place in sorted((root / "sys/devices/platform").glob("soc*/*firmware/get_throttled")):
         try:

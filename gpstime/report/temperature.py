@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from pathlib import Path
 
 from gpstime.app.durations import parse_duration, say_duration
 from gpstime.app.temperature import Learned, Sensor, learn
@@ -13,8 +15,7 @@ from gpstime.errors import DeviceError, UsageError
 
 LIVE = "live"
 ZONE = "/sys/class/thermal/thermal_zone0/temp"
-EVERY_S = 60
-"""How often a simulated board reads its temperature."""
+TOO_MUCH = f"it would have to make up for more than {tempcomp.MOST_PPM:g} ppm, which chronyd ignores"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--for", dest="limit_s", type=_duration, metavar="TIME", help="this long: 10h, 2d (default: until told; sim: 1d)"
     )
     parser.add_argument("--points", metavar="FILE", help="write the points file for chrony's tempcomp")
-    parser.add_argument("--zone", default=ZONE, metavar="FILE", help=f"what chronyd is to read the temperature from ({ZONE})")
+    parser.add_argument(
+        "--zone", metavar="FILE", help=f"what chronyd is to read the temperature from (default: the sensor's own; {ZONE})"
+    )
     parser.add_argument("--config", metavar="FILE", help="this machine's devices (default: /etc/gpstime.toml, if there)")
     parser.add_argument("--source", choices=("serial", "gpsd", "none"), help="where this machine's sentences come from")
     parser.add_argument("--json", action="store_true", help="one JSON object, and nothing else on stdout")
@@ -44,12 +47,15 @@ def _duration(text: str) -> float:
 
 def command(args: argparse.Namespace) -> int:
     """Exit code 0 if a model was found that helps, 1 if not."""
+    from gpstime.app.board import TEMPERATURE_S
     from gpstime.app.worlds import open_world
     from gpstime.drivers.leap_files import load
 
     if args.world == "sim" and args.limit_s is None:
         args.limit_s = 86_400.0
-    args.temperature_s = EVERY_S
+    args.temperature_s = TEMPERATURE_S
+    if args.points is not None and not os.access(Path(args.points).absolute().parent, os.W_OK | os.X_OK):
+        raise UsageError(f"{args.points}: the points can't be written there")  # before days are spent
     try:
         opened = open_world(args.world, args)
     except DeviceError as e:
@@ -57,18 +63,33 @@ def command(args: argparse.Namespace) -> int:
     if not args.json and opened.simulated:
         print("SIMULATED: a made-up board.", flush=True)
     learned = learn(opened, load(), args.world, args.limit_s)
+    zone = args.zone or _zone(learned, args.world == LIVE)
     points = _points(learned, args.points)
-    print(json.dumps(as_object(learned, args.zone, points)) if args.json else as_text(learned, args.zone, points), flush=True)
+    print(json.dumps(as_object(learned, zone, points)) if args.json else as_text(learned, zone, points), flush=True)
+    if args.points is not None and learned.best is not None and points is None:
+        print(f"gpstime temperature: {args.points} was not written: {TOO_MUCH}", file=sys.stderr)
     if learned.best is None:
         print(f"gpstime temperature: {_why(learned)}", file=sys.stderr)
     return 0 if learned.best is not None else 1
 
 
+def _zone(learned: Learned, live: bool) -> str | None:
+    """The file of the best sensor; None where no file of this machine is known to hold it."""
+    if not live or learned.best is None:
+        return ZONE
+    from gpstime.drivers.board import zone_file
+
+    return zone_file(learned.best.name)
+
+
 def _points(learned: Learned, file: str | None) -> str | None:
-    """Written, if there is something to write; the name."""
+    """Written, if there is something to write that chronyd takes; the name."""
     if file is None or learned.best is None or learned.best.model is None:
         return None
-    text = tempcomp.write(tempcomp.points(learned.best.model))
+    try:
+        text = tempcomp.write(tempcomp.points(learned.best.model))
+    except UsageError:
+        return None
     with open(file, "w", encoding="ascii") as out:
         out.write(text)
     return file
@@ -82,15 +103,19 @@ def _why(learned: Learned) -> str:
     return "no model predicts the frequency better than none: do not use tempcomp on this board"
 
 
-def as_text(learned: Learned, zone: str, points: str | None) -> str:
+def as_text(learned: Learned, zone: str | None, points: str | None) -> str:
     lines = [("seen", f"{learned.pulses} pulses, {learned.readings} temperatures")]
     lines += [(sensor.name, _say(sensor)) for sensor in learned.sensors]
     best = learned.best
-    if best is not None and best.model is not None:
+    if best is not None and zone is None:
+        lines.append(("no file", f"of this machine is known to hold the temperature of {best.name}: name it with --zone"))
+    elif zone is not None and best is not None and best.model is not None:
         lines.append(("chrony.conf", tempcomp.line(best.model, zone)))
         if points is not None:
             lines.append(("or", f"tempcomp {zone} {tempcomp.INTERVAL_S} {points}"))
         lines.append(("", f"where {zone} is the sensor {best.name}"))
+        if any(abs(ppm) > tempcomp.MOST_PPM for _, ppm in tempcomp.points(best.model)):
+            lines.append(("", TOO_MUCH))
     else:
         lines.append(("no model", _why(learned)))
     return "\n".join(f"  {name:12} {text}" for name, text in lines)
@@ -106,7 +131,7 @@ def _say(sensor: Sensor) -> str:
     return f"{seen}: {m.ppb_per_c:+.1f} ppb/C at {m.reference_c:.1f} C{bend}; {gain}: {verdict}"
 
 
-def as_object(learned: Learned, zone: str, points: str | None) -> dict[str, object]:
+def as_object(learned: Learned, zone: str | None, points: str | None) -> dict[str, object]:
     """Keys are documented in docs/json.md."""
     best = learned.best
     return {
@@ -116,7 +141,7 @@ def as_object(learned: Learned, zone: str, points: str | None) -> dict[str, obje
         "readings": learned.readings,
         "sensors": [_sensor(sensor) for sensor in learned.sensors],
         "best": None if best is None else best.name,
-        "tempcomp": None if best is None or best.model is None else tempcomp.line(best.model, zone),
+        "tempcomp": None if best is None or best.model is None or zone is None else tempcomp.line(best.model, zone),
         "points": points,
         "interrupted": learned.interrupted,
     }

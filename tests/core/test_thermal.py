@@ -154,6 +154,15 @@ def test_the_points_go_round_and_end_without_an_empty_line() -> None:
         assert tempcomp.at(back, 1e3 * celsius) == pytest.approx(-1e-3 * MODEL.ppb(celsius), abs=1e-3)
 
 
+def test_beyond_what_was_seen_the_points_end_flat() -> None:
+    """chronyd goes on as between the last two: a slope there would go on without end."""
+    some = tempcomp.points(MODEL)
+    assert some[0][1] == some[1][1] == tempcomp.at(some, 0.0) == tempcomp.compensation_ppm(MODEL, -40.0)
+    assert some[-1][1] == some[-2][1] == tempcomp.at(some, 100_000.0) == tempcomp.compensation_ppm(MODEL, 100.0)
+    assert some[2][1] != some[1][1]
+    assert tempcomp.at(some, 1e3 * (MODEL.high_c + 1.5)) == pytest.approx(-1e-3 * MODEL.ppb(MODEL.high_c + 1.5), abs=1e-3)
+
+
 def test_what_warms_and_loses_is_made_to_gain() -> None:
     """A clock that loses when it is warm needs more."""
     assert tempcomp.compensation_ppm(MODEL, 50.0) > 0.0 > tempcomp.compensation_ppm(MODEL, 41.0)
