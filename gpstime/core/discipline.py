@@ -188,7 +188,7 @@ class Discipline:
         return self.expected.why or beyond
 
     def _announce(self, at: RawNs, left: float, out: list[Finding]) -> None:
-        rate = self.policy.max_slew_ppb + math.copysign(self.servo.phase.ahead(0.0)[1], -left)
+        rate = self.policy.max_slew_ppb - math.copysign(1.0, left) * self.servo.phase.ahead(0.0)[1]  # the drift takes its share
         if rate <= 0.0:
             return
         arrives_s = abs(left) / rate

@@ -36,9 +36,10 @@ from gpstime.core.policy import Policy
 from gpstime.drivers import steering
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.errors import DeviceBusy
-from gpstime.model import Adjustment, Applied, Event, Finding, Mode, ModeChange, PpsEdge, Slew, Step
+from gpstime.model import Adjustment, Applied, Event, Finding, Mode, ModeChange, Offset, PpsEdge, Slew, Step
 from gpstime.ports import Together, World
 from gpstime.report.disciplined import as_object
+from gpstime.sim.oscillator import Oscillator
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.store.capture import encode, encode_head
@@ -95,6 +96,23 @@ def test_a_slew_comes_with_its_time_of_arrival(capsys: pytest.CaptureFixture[str
     assert slew["arrives_s"] == pytest.approx(40.0, rel=0.05)
     assert "there in 40" in err
     assert abs(found["true_offset_ns"]) < 5000
+
+
+@pytest.mark.parametrize("ppm", [60.0, -60.0])
+@pytest.mark.parametrize("off_s", [0.02, -0.02])
+def test_a_slew_arrives_when_it_was_said_to_whichever_way_the_crystal_goes(ppm: float, off_s: float) -> None:
+    """500 ppm with the drift in it: against the drift less is left for the offset."""
+    scenario = Scenario(seed=4, duration_s=150, oscillator=Oscillator(ppm=ppm), system_offset_s=off_s)
+    world = SimWorld(scenario)
+    seen: list[Any] = []
+    policy = Policy(first_step_ns=0, step_ns=0)
+    opened = Opened(world, lower_bound(world.head), True)
+    done = discipline(opened, BUILT_IN.table, policy, name="sim", steer=True, sinks=[seen.append])
+    ((_, slew),) = done.slews
+    rate = 500e3 - ppm * 1e3 * math.copysign(1.0, off_s)
+    assert slew.rate_ppb == pytest.approx(-math.copysign(rate, off_s), rel=2e-3)
+    arrived = next(e.at for e in seen if isinstance(e, Offset) and e.offset_ns is not None and abs(e.offset_ns) < 20_000)
+    assert (arrived - slew.at) / 1e9 == pytest.approx(slew.arrives_s, abs=2.0)
 
 
 def test_refused_is_exit_1_with_the_remedy(capsys: pytest.CaptureFixture[str]) -> None:
