@@ -9,11 +9,12 @@ be carried, and then a clock that runs at its drift. No watchdog, no second proc
 The price: a phase asked for now is carried from the clock's next second on (`Policy.next_second` tells the loop).
 
 When the kernel notices that a second of its clock ended is another matter. It looks at its tick, up to 10 ms late (HZ=100), and
-where a processor idles without a tick (NO_HZ) at the next interrupt, which may be most of a second later. Until then the rate of
-the second before stays in force, and an adjtime asked for meanwhile takes the place of one that has not begun. So who steers for
-long calls `beat` just after each second of the clock (`BEAT_NS`): a write of the frequency, even the same, makes the kernel look
-at once (since Linux 4.18). A phase that is asked for before that, or shortly before a second ends, waits for the beat. So all begin
-and end alike, some ms after a second; without beats a phase is given to the kernel at once, and is up to twice as large.
+where a processor idles without a tick (NO_HZ) at the next interrupt, which may be seconds later. Until then the rate of the second
+before stays in force, and an adjtime asked for meanwhile takes the place of one that has not begun; of seconds that are noticed
+together all but the last are lost. So who steers for long calls `beat` just after each second of the clock (`BEAT_NS`): a write of
+the frequency, even the same, makes the kernel look at once (since Linux 4.18). A phase that is asked for before that, or late in a
+second, waits for the beat. So all begin and end alike, some ms after a second. Without beats a phase is given to the kernel at
+once, and an idle one carries it up to three times or not at all.
 
 STA_UNSYNC stays set, so that the kernel does not copy this clock into the RTC every 11 minutes (P19); `maxerror` is kept up beside
 it, which is what other programs read. The C library's function and layout are chosen in `adjtimex`: its adjtimex is clock_adjtime

@@ -1,28 +1,33 @@
-"""The system clock of a real kernel: read, steered, stepped, refused, left alone after a kill; against raw clock and truth."""
+"""The system clock of a real kernel: read, steered, stepped, refused, told of a leap second; against the raw clock.
+
+The kernel idles without a tick here (NO_HZ), as an idle Pi's does: nothing wakes it but pulses, bytes and our own beat.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
-import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from gpstime.app.beat import Beat
+from gpstime.app.live import LiveTime, LiveWorld
+from gpstime.app.sources import Joined
 from gpstime.drivers.adjtimex import read_steering
 from gpstime.drivers.kernel_clock import KernelClock
 from gpstime.drivers.system_clock import SystemClocks
+from gpstime.drivers.timebase import MachineTime
 from gpstime.model import Slew, Step
-from gpstime.sim.oscillator import Oscillator
-from gpstime.sim.scenario import Scenario
 from gpstime.times import NS
 
 pytestmark = pytest.mark.virtual
-SERIAL = '[receiver]\nport = "/dev/ttyAMA0"\nbaud = 9600\n[record]\nfolder = ""\n[service]\nsocket = ""\n'
 NOBODY = 65534
 
 
@@ -97,33 +102,154 @@ def test_a_bare_drift_runs_the_clock_by_what_was_applied(ppb: float) -> None:
     assert abs(gain_ns / raw_ns * 1e9 - ppb) < 50
 
 
-@pytest.mark.travel
-@pytest.mark.parametrize("ns", [45_000.0, -123_000.0])
-def test_a_phase_is_carried_once(board: Any, ns: float) -> None:
-    """On a board that is awake as a Pi is (see `Board.heartbeat`): to 1 %, the share of a second between two ticks."""
-    board.heartbeat()
-    clocks = SystemClocks()
-    clock = KernelClock(clocks)
-    clock.slew(Slew(0.0, math.inf), clocks.read().raw)
+@contextlib.contextmanager
+def beating(clock: KernelClock) -> Iterator[None]:
+    """As the service has it: in a thread that sleeps."""
+    time_ = LiveTime(MachineTime())
+    world = LiveWorld([Joined([Beat(clock, time_)], time_)], time_)
+    thinking = threading.Thread(target=lambda: list(world.events()))
+    thinking.start()
+    try:
+        yield
+    finally:
+        world.stop()
+        thinking.join()
+        world.close()
+
+
+@contextlib.contextmanager
+def awake() -> Iterator[None]:
+    """Something else wakes the processor a hundred times a second."""
+    other = subprocess.Popen([sys.executable, "-c", "import time\nwhile True: time.sleep(0.01)"])
+    try:
+        yield
+    finally:
+        other.kill()
+        other.wait()
+
+
+def until_second(share: float) -> None:
+    """Sleep until this share of the clock's second has passed."""
+    time.sleep((share * NS - time.time_ns()) % NS / NS)
+
+
+def carried(clock: KernelClock, ns: float, share: float) -> float:
+    """What a phase that is asked for then has moved the clock by when it should be over; and nothing more comes of it."""
+    clock.slew(Slew(0.0, math.inf), clock.read().raw)
     time.sleep(3)
-    before = clocks.read()
+    until_second(share)
+    before = clock.read()
     applied = clock.slew(Slew(ns, 1.0), before.raw)
     assert applied.freq_ppb == pytest.approx(ns, abs=1.0)
-    time.sleep(2.5)
-    moved = clocks.read()
-    carried = (moved.real - before.real) - (moved.raw - before.raw)
-    assert abs(carried - ns) < 500 + abs(ns) / 50
-    assert abs(gained(20)[0]) < 1_000
+    time.sleep(3.2)
+    moved = clock.read()
+    assert abs(gained(20)[0]) < 300
+    return (moved.real - before.real) - (moved.raw - before.raw)
+
+
+PHASES = [(45_000.0, 0.5), (-123_000.0, 0.0005), (450_000.0, 0.3), (300.0, 0.8), (-9_400.0, 0.99)]
 
 
 @pytest.mark.travel
-def test_a_step_is_made_at_once() -> None:
+@pytest.mark.parametrize(("ns", "share"), PHASES)
+def test_a_phase_is_carried_once_and_whole_on_an_idle_machine(ns: float, share: float) -> None:
+    clock = KernelClock(SystemClocks(), beats=True)
+    with beating(clock):
+        assert abs(carried(clock, ns, share) - ns) < 100 + abs(ns) / 100
+
+
+@pytest.mark.travel
+@pytest.mark.parametrize(("ns", "share"), PHASES[:2])
+def test_and_on_one_that_has_work(ns: float, share: float) -> None:
+    clock = KernelClock(SystemClocks(), beats=True)
+    with beating(clock), awake():
+        assert abs(carried(clock, ns, share) - ns) < 100 + abs(ns) / 100
+
+
+@pytest.mark.travel
+def test_without_the_beat_it_is_carried_several_times_or_not_at_all() -> None:
+    """The twin: an idle kernel notices the ends of seconds when it happens to wake up, of several at once maybe."""
+    clock, shares = KernelClock(SystemClocks()), []
+    for share in (0.0005, 0.3, 0.5, 0.8):
+        clock.slew(Slew(0.0, math.inf), clock.read().raw)
+        time.sleep(3)
+        until_second(share)
+        before = clock.read()
+        clock.slew(Slew(45_000.0, 1.0), before.raw)
+        time.sleep(3.2)
+        moved = clock.read()
+        shares.append(((moved.real - before.real) - (moved.raw - before.raw)) / 45_000)
+        time.sleep(0.37)
+    assert max(abs(share - 1.0) for share in shares) > 0.2, shares
+
+
+@pytest.mark.travel
+def test_a_phase_that_is_not_carried_yet_is_not_lost_to_the_next() -> None:
+    """Asked for right after each second began, as a loop does whose clock is right; the last one early in its second."""
+    clock = KernelClock(SystemClocks(), beats=True)
+    clock.slew(Slew(0.0, math.inf), clock.read().raw)
+    with beating(clock):
+        time.sleep(2)
+        before = clock.read()
+        for k in range(20):
+            until_second((0.0002, 0.003, 0.008, 0.05)[k % 4])
+            clock.slew(Slew(20_000.0 if k % 2 else -4_000.0, 1.5), clock.read().raw)
+            time.sleep(0.5)
+        time.sleep(3)
+        after = clock.read()
+    moved = (after.real - before.real) - (after.raw - before.raw)
+    assert abs(moved - 160_000) < 3_000
+
+
+@pytest.mark.travel
+def test_a_step_is_made_at_once_and_ends_a_slew() -> None:
     clocks = SystemClocks()
-    before = clocks.read()
-    applied = KernelClock(clocks).step(Step(-1_234_567_891), before.raw)
-    after = clocks.read()
-    assert (applied.step_ns, applied.era) == (-1_234_567_891, 1)
-    assert abs((after.real - before.real) - (after.raw - before.raw) + 1_234_567_891) < 10_000
+    clock = KernelClock(clocks, beats=True)
+    with beating(clock):
+        clock.slew(Slew(0.0, math.inf), clocks.read().raw)
+        until_second(0.1)
+        clock.slew(Slew(400_000.0, 1.5), clocks.read().raw)
+        time.sleep(1.4)  # in the middle of it
+        before = clocks.read()
+        applied = clock.step(Step(-1_234_567_891), before.raw)
+        after = clocks.read()
+        assert (applied.step_ns, applied.era) == (-1_234_567_891, 1)
+        assert abs((after.real - before.real) - (after.raw - before.raw) + 1_234_567_891) < 10_000
+        assert abs(gained(5)[0]) < 1_000
+
+
+@pytest.mark.travel
+def test_a_leap_second_is_inserted_and_others_read_what_was_declared() -> None:
+    clocks = SystemClocks()
+    clock = KernelClock(clocks, beats=True)
+    before = time.time_ns()
+    midnight = (before // NS // 86_400 + 1) * 86_400 * NS
+    time.clock_settime_ns(time.CLOCK_REALTIME, midnight - 20 * NS)
+    try:
+        with beating(clock):
+            clock.slew(Slew(0.0, math.inf), clocks.read().raw)
+            clock.declare(20_100.0, 37, 1)
+            told = read_steering()
+            assert told is not None
+            assert (told.tai_s, told.leap, told.synchronized, told.most_error_us) == (37, 1, False, 21)
+            first = clocks.read()
+            for _ in range(40):
+                until_second(0.0005)
+                clock.slew(Slew(100.0, 1.5), clocks.read().raw)
+                time.sleep(0.9)
+            last = clocks.read()
+            moved = (last.real - first.real) - (last.raw - first.raw)
+            assert abs(moved + NS - 39 * 100) < 1_000
+            clock.declare(20_100.0, 38, 0)
+            told = read_steering()
+            assert told is not None
+            assert (told.tai_s, told.leap) == (38, 0)
+        clock.release()
+        told = read_steering()
+        assert told is not None
+        assert (told.freq_ppb, told.offset_ns, told.leap, told.synchronized) == (0.0, 0, 0, False)
+    finally:
+        time.clock_settime_ns(time.CLOCK_REALTIME, before + 60 * NS)
 
 
 def test_without_the_right_it_says_so_and_nothing_moves() -> None:
@@ -142,38 +268,3 @@ def test_without_the_right_it_says_so_and_nothing_moves() -> None:
     seen = read_steering()
     assert seen is not None
     assert seen.freq_ppb == 0.0
-
-
-# ---- the whole loop ----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.travel
-def test_a_clock_80_ms_and_100_ppm_off_is_brought_below_20_us_and_a_kill_leaves_the_bare_drift(board: Any, started: Any) -> None:
-    from board import raw_ns
-    from scenario import play
-
-    played = play(board, Scenario(51, 420, sentences=("RMC", "GGA"), oscillator=Oscillator(ppm=100.0), system_offset_s=0.08))
-
-    def off_ns() -> int:
-        before, shown, after = raw_ns(), time.time_ns(), raw_ns()
-        return shown - played.true_ns((before + after) // 2)
-
-    board.heartbeat()
-    assert abs(off_ns() - 80_000_000) < 5_000_000
-    steering = started("discipline", "--steer", "--json", configuration=SERIAL)
-    time.sleep(200)
-    seen = []
-    for _ in range(10):
-        time.sleep(10.3)
-        seen.append(off_ns())
-    assert steering.poll() is None
-    assert max(map(abs, seen)) < 20_000, seen
-    steering.send_signal(signal.SIGKILL)
-    steering.wait()
-    time.sleep(3)
-    left = off_ns()
-    time.sleep(60)
-    assert abs(off_ns() - left) < 12_000  # 0.2 ppm
-    kernel = read_steering()
-    assert kernel is not None
-    assert abs(kernel.freq_ppb + 100_000) < 1_000
