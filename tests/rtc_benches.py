@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from gpstime.app.rtc_sim import SimBench
 from gpstime.cli import _parser
-from gpstime.sim.chips_base import ChipTruth
+from gpstime.sim.chips_truth import ChipTruth
 from gpstime.times import NS
 
 

@@ -6,12 +6,12 @@ What the makers leave open is decided here once: a write to a register that is n
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import ClassVar, Literal, NamedTuple
 
 from gpstime.errors import UsageError
 from gpstime.sim.chips_calendar import Layout
 from gpstime.sim.chips_ticking import Ticking, Varying
+from gpstime.sim.chips_truth import ChipTruth
 from gpstime.sim.streams import stream
 from gpstime.times import DAY_S, NS, UtcTime
 
@@ -22,27 +22,6 @@ class Reg(NamedTuple):
     reset: int = 0
     rw: int = 0xFF
     w0: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ChipTruth:
-    """A chip at true instant `at_ns`. `shows`: the counters with the divider's fraction, None if they hold no time.
-
-    `ppm` is the rate now (trim and temperature in it), `mean_ppm` the same with the mean of what the trim does in pulses;
-    `phase_ns` is how far (chip ns) it is into its second; `last_tick_ns` and `next_tick_ns` are true instants (the next one: if
-    nobody writes); `elapsed_ns` is all that its crystal has counted, and is untouched by setting.
-    """
-
-    at_ns: int
-    shows: UtcTime | None
-    phase_ns: float
-    ppm: float
-    mean_ppm: float
-    last_tick_ns: int | None
-    next_tick_ns: int | None
-    counting: bool
-    trusted: bool
-    elapsed_ns: float
 
 
 class Chip(Ticking):

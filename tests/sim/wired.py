@@ -6,7 +6,8 @@ from typing import Any
 
 from gpstime.sim.bus_time import VirtualTime
 from gpstime.sim.chips import chip
-from gpstime.sim.chips_base import Chip, ChipTruth
+from gpstime.sim.chips_base import Chip
+from gpstime.sim.chips_truth import ChipTruth
 from gpstime.sim.fake_i2c import FakeI2cBus
 from gpstime.times import NS, UtcTime
 

@@ -8,7 +8,8 @@ import gpstime
 from gpstime.drivers.rtc import RtcChip
 from gpstime.sim.bus_time import VirtualTime
 from gpstime.sim.chips import chip
-from gpstime.sim.chips_base import Chip, ChipTruth
+from gpstime.sim.chips_base import Chip
+from gpstime.sim.chips_truth import ChipTruth
 from gpstime.sim.fake_i2c import FakeI2cBus
 from gpstime.times import NS, UtcTime
 
