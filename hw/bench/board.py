@@ -27,8 +27,11 @@ I2C_BUS = 1
 RTC_ADDRESS = 0x68
 NEVER = 1 << 62
 
+CARRIER_DETECT = "carrier-detect"
+"""In place of a GPIO line's number: the modem line of the serial port."""
+
 Deed = tuple[int, str, str]
-"""When (raw ns), which file, what to write into it: `hex:` before bytes."""
+"""When (raw ns), which file, what to write into it: `hex:` before bytes. For `clock` it is a step of the system clock in ns."""
 
 
 def raw_ns() -> int:
@@ -54,9 +57,22 @@ class Board:
         """The file by which a line is pulled up and down."""
         return glob.glob(f"/sys/devices/platform/gpio-sim*/gpiochip*/sim_gpio{line}/pull")[0]
 
-    def pulses(self, at: Iterable[int], width_s: float = 0.1, line: int = 18, inverted: bool = False) -> Iterator[Deed]:
+    def levels(self, line: int | str) -> tuple[str, str, str]:
+        """The file of a line, what to write into it for low, and what for high."""
+        if line == CARRIER_DETECT:
+            return PARAMETERS.format("vpi_tty", "dcd"), "0", "1"
+        assert isinstance(line, int)
+        return self.pull_of(line), "pull-down", "pull-up"
+
+    def pull(self, line: int | str, up: bool) -> None:
+        """Put a line up or down, at once."""
+        file, *levels = self.levels(line)
+        Path(file).write_text(levels[up])
+
+    def pulses(self, at: Iterable[int], width_s: float = 0.1, line: int | str = 18, inverted: bool = False) -> Iterator[Deed]:
         """Pulses that begin at these times, in order. One that begins within the one before (a bounce) ends that half-way."""
-        pull, (begin, end) = self.pull_of(line), ("pull-down", "pull-up") if inverted else ("pull-up", "pull-down")
+        pull, *levels = self.levels(line)
+        end, begin = levels[::-1] if inverted else levels
         for t, following in itertools.pairwise([*at, NEVER]):
             yield t, pull, begin
             yield min(t + round(width_s * NS), (t + following) // 2), pull, end
@@ -126,6 +142,14 @@ class Board:
             process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, text=True, env=self.library_path())
         self._started.append(process)
         return process
+
+    def time_carrier_detect(self, log: Path) -> subprocess.Popen[str]:
+        """Have the kernel time the serial port's carrier-detect line: a second pulse device, for as long as this process lives."""
+        there = len(glob.glob("/dev/pps*"))
+        attached = self.start(["ldattach", "-d", "PPS", PORT], log)
+        while attached.poll() is None and len(glob.glob("/dev/pps*")) == there:
+            time.sleep(0.01)
+        return attached
 
     def library_path(self) -> dict[str, str]:
         found = glob.glob(str(self.tools / "usr/lib/*-linux-gnu"))

@@ -1,7 +1,8 @@
 """A scenario of the simulated world, played on the virtual board: the same seed, stamped by a kernel that we did not write.
 
 The simulation's raw clock becomes the guest's (shifted, not stretched: the crystal's error is in the spacing of what is played),
-and the guest's system clock is set to what the simulated one would show.
+and the guest's system clock is set to what the simulated one would show. Played are pulses and bytes, an unplugged port, and steps
+of the system clock by others; faults of the counter itself (a slow timer, sleep) and of the stamps (a stretched bracket) are not.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import subprocess
 import time
 from dataclasses import dataclass, replace
 
-from board import NS, Board, Deed, raw_ns
+from board import NS, PARAMETERS, Board, Deed, raw_ns
 
-from gpstime.model import Event, PpsEdge, SerialBytes
+from gpstime.model import DeviceFound, DeviceLost, Event, PpsEdge, SerialBytes
+from gpstime.sim.faults import Fault
 from gpstime.sim.personalities import personality
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
@@ -39,22 +41,32 @@ class Played:
         return truth.utc(k).unix + round((raw - at[0]) / (at[1] - at[0]) * NS)
 
 
-def streams(board: Board, scenario: Scenario, events: list[Event], shift_ns: int) -> tuple[list[Deed], list[Deed]]:
-    """The pulses and the bytes of these events, as deeds on the board."""
-    edges = [e.at + shift_ns for e in events if isinstance(e, PpsEdge) and e.edge == "assert"]
-    width_s = personality(scenario.personality).pulse_width_ms / 1000
-    said = ((e.at + shift_ns, e.data) for e in events if isinstance(e, SerialBytes))
-    return list(board.pulses(edges, width_s)), list(board.says(said))
+def streams(board: Board, world: SimWorld, events: list[Event], line: int | str, inverted: bool) -> list[list[Deed]]:
+    """Pulses, bytes, the port's coming and going, and steps of the clock, as deeds on the board at the simulation's raw times."""
+    edges = [e.at for e in events if isinstance(e, PpsEdge) and e.edge == "assert"]
+    width_s = personality(world.scenario.personality).pulse_width_ms / 1000
+    said = ((e.at, e.data) for e in events if isinstance(e, SerialBytes))
+    plugged = PARAMETERS.format("vpi_tty", "plugged")
+    steps = [f for f in world.scenario.faults if isinstance(f, Fault) and f.name == "system-step"]
+    return [
+        list(board.pulses(edges, width_s, line, inverted)),
+        list(board.says(said)),
+        [(e.at, plugged, str(int(isinstance(e, DeviceFound)))) for e in events if isinstance(e, (DeviceLost, DeviceFound))],
+        [
+            (world.raw_start + round(f.at_s * NS + world.truth.x_ns(int(f.at_s))), "clock", str(round(f.number("step") * NS)))
+            for f in sorted(steps, key=lambda f: f.at_s)
+        ],
+    ]
 
 
-def play(board: Board, scenario: Scenario) -> Played:
+def play(board: Board, scenario: Scenario, line: int | str = 18, inverted: bool = False) -> Played:
     """Simulate it, set the guest's clock, begin to play. The scenario starts at the guest's present time unless it says when."""
     start = scenario.start or UtcTime.from_unix(time.time_ns() // NS * NS + 60 * NS)
     world = SimWorld(replace(scenario, start=start))
     events = list(world.events())
-    pulses, said = streams(board, scenario, events, 0)
+    deeds = streams(board, world, events, line, inverted)
     first = next(e for e in events if isinstance(e, PpsEdge))
     shift_ns = raw_ns() + AHEAD_NS - events[0].at
     time.clock_settime_ns(time.CLOCK_REALTIME, first.shown - (first.at + shift_ns - raw_ns()))
-    moved = (((at + shift_ns, path, text) for at, path, text in stream) for stream in (pulses, said))
+    moved = (((at + shift_ns, path, text) for at, path, text in stream) for stream in deeds)
     return Played(world, events, shift_ns, board.play(*moved))
