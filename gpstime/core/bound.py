@@ -69,8 +69,9 @@ def noise_after(phase: Phase, seconds: float, stamp_ns: float = 0.0) -> Noise:
     """What the filter does not know of the phase so long after its last pulse; `stamp_ns`: half-width of a stamp's own doubt."""
     w, t = phase.levels.w, max(0.0, seconds)
     walk2 = phase.levels.q**2 + phase.jumps.walk2
-    fit2 = max(0.0, phase.pxx)
-    age2 = max(0.0, t * (2.0 * phase.pxy + t * phase.pyy) + w * w * max(0.0, t - 1.0))
+    wider2 = phase.wider2
+    fit2 = max(0.0, wider2 * phase.pxx)
+    age2 = max(0.0, wider2 * t * (2.0 * phase.pxy + t * phase.pyy) + w * w * max(0.0, t - 1.0))
     wander2 = walk2 * t**3 / 3.0
     if (factor := phase.wander.factor(t)) != 1.0:
         rest2 = fit2 + w * w + age2
@@ -86,7 +87,8 @@ def noise_after(phase: Phase, seconds: float, stamp_ns: float = 0.0) -> Noise:
 def _growth(phase: Phase, seconds: float, stamp_ns: float, sigma: float) -> float:
     """The steepest rise of the noise's sigma from now on (ns per s): `noise_after` in one sum, being asked so often."""
     w2, walk2 = phase.levels.w**2, (phase.levels.q**2 + phase.jumps.walk2) / 3.0
-    pxx, pxy, pyy, stamp2 = max(0.0, phase.pxx), phase.pxy, phase.pyy, stamp_ns * stamp_ns / 3.0
+    wider2, stamp2 = phase.wider2, stamp_ns * stamp_ns / 3.0
+    pxx, pxy, pyy = wider2 * max(0.0, phase.pxx), wider2 * phase.pxy, wider2 * phase.pyy
     steepest = 0.0
     for later in LATER_S:
         t = max(0.0, seconds) + later

@@ -67,6 +67,11 @@ class Levels:
         self._xq = self._yq = self._xw = self._yw = 0.0
         self.settle(1000.0)
 
+    @property
+    def doubt(self) -> float:
+        """One sigma of ln q: PRIOR at first, less the more the misses have said."""
+        return 1.0 / math.sqrt(self._iqq + 1.0 / PRIOR**2)
+
     def settle(self, noise_ns: float) -> None:
         """Gains and their derivatives for the levels found and this pulse noise."""
         self.q, self.w = q, w = math.exp(self._ln_q), math.exp(self._ln_w)

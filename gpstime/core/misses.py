@@ -8,14 +8,21 @@ QUICK = 64.0
 LOUDER, QUIETER = 3.5, 0.25
 """Mean square of the misses' changes over QUICK pulses, against the scale, at which the noise is another than it was. Changes, not
 misses: a filter that lags behind a jump misses all alike."""
+SLOWEST, LAGS, FARTHEST = 0.02, 3.0, 50.0
+"""The slow part is averaged over 1/gain, its square over LAGS times as long; by how much one miss may count."""
 SIDE, ONE_SIDED = 32.0, 0.8
 """Of the last SIDE misses nine in ten on one side."""
 
 
 class Misses:
-    """Tell it every miss with `add`. `before` is the last one."""
+    """Tell it every miss with `add`. `before` is the last one.
+
+    `lag2`: mean square of the misses' slow part in units of what it should be, 1 for a filter as fast as its clock.
+    """
 
     def __init__(self) -> None:
+        self.lag2 = 1.0
+        self._slow = self._slow2 = 0.0
         self.before = 0.0
         self._quick = 1.0
         self._side = 0.0
@@ -26,6 +33,14 @@ class Misses:
         self._quick += (min(0.5 * change * change / sigma2, 9.0) - self._quick) / QUICK
         side = math.copysign(1.0, miss) if abs(miss) > least else 0.0
         self._side += (side - self._side) / SIDE
+
+    def follow(self, e: float, s: float, gain: float) -> None:
+        """A miss, the variance that it should have, and the share of it that goes into the phase: is it one of many alike?"""
+        a = max(gain, SLOWEST)
+        keep = 1.0 - a
+        self._slow = keep * self._slow + a * e / math.sqrt(s)
+        self._slow2 = keep * keep * self._slow2 + a * a
+        self.lag2 += (min(self._slow * self._slow / self._slow2, FARTHEST) - self.lag2) * a / LAGS
 
     @property
     def factor(self) -> float | None:
@@ -41,3 +56,5 @@ class Misses:
     def calm(self) -> None:
         """Something was done about it: begin anew."""
         self._quick, self._side = 1.0, 0.0
+        self.lag2 = 1.0
+        self._slow = self._slow2 = 0.0

@@ -13,35 +13,25 @@ large), and it costs up to 17 filters where this is one.
 from __future__ import annotations
 
 import math
-from collections import deque
 
-from gpstime.core.gains import Levels
 from gpstime.core.jumps import SURE, Jumps
+from gpstime.core.learning import CALM, CALM_JUMP, Learning
 from gpstime.core.misses import SIDE, Misses
-from gpstime.core.shape import Shape
 from gpstime.core.two_state import LINES, SCATTERED, TwoState
 from gpstime.core.wander import Wander
 
 LEARNED = 200
 """Misses that the levels learn from before a jump is believed: until then a walk looks like one."""
-DELAY = 24
-"""Seconds that a miss waits before anything is learned from it: a jump of the frequency must not be taken for a walk or a tail."""
-CALM, CALM_JUMP = 30, 60
-"""Seconds without learning after an interruption, and after a jump."""
 GATE, FAR, RETURNS = 5.0, 6.0, 6
 """Beyond GATE sigma an interrupted filter believes no pulse; RETURNS in a row beyond FAR sigma, and the filter is wrong."""
 NEWS = 3.0
 """One pulse that many sigma off is an odd pulse; two in a row on the same side are news, and believed that far."""
 DOUBTFUL = 2.0
 """Variance of a miss, against the steady state's, beyond which the filter's own doubt is most of it."""
-TREND_S = 1_500.0
-"""Over how long the trend is averaged: a day's sine keeps its slope for that long, to a tenth."""
-SEEN, SEEN_LONG = 2.0, 9.0
-"""The trend squared, in units of its variance, from which it is used from pulse to pulse, and for a holdover."""
-EARLY = 4.0
-NOISE_MEMORY = 2_000
-LEAST_SHARE = 0.25
-"""The pulse's noise is taken for at least this share of the white FM of a second: below, each pulse is believed anyway."""
+EARLY = 2_000
+"""Misses that the levels learn from before a filter that lags is rather a jump unseen than a filter too slow."""
+LAGGING, LAG, LAG_WIDER = 4.0, 1.2, 0.7
+"""Of the misses' slow part (`Misses.lag2`): a lag to be done away with; and from where, by how much, it widens the interval."""
 PROTECTIONS = frozenset({"gate", "shape", "adaptation", "growth"})
 
 
@@ -58,17 +48,11 @@ class Phase(TwoState):
         super().__init__()
         self._gated, self._grows, self._adapts = "gate" not in without, "growth" not in without, "adaptation" not in without
         self.moves = 0
-        self.levels = Levels(fixed=not self._adapts)
-        self.shape = Shape(fixed="shape" in without)
+        self.learning = learning = Learning(self._adapts, "shape" not in without)
+        self.levels, self.shape, self._trend = learning.levels, learning.shape, learning.trend
         self.jumps = Jumps()
         self.wander = Wander()
-        self._usual = 1.0
-        self._variance = 1.0
-        self._learned = 0
-        self._trend = self._slope = 0.0
         self._jump = (0.0, 0.0)
-        self._calm = 0
-        self._waiting: deque[tuple[float, float, float, float, float, float]] = deque()
         self._far: list[tuple[int, float]] = []
         self._misses = Misses()
 
@@ -82,28 +66,24 @@ class Phase(TwoState):
     @property
     def jumping(self) -> bool:
         """A jump of the frequency is likely, or was one just now: the phase is worth correcting at once."""
-        return self._calm > CALM_JUMP - 10 or self._jump != (0.0, 0.0)
+        return self.learning.just_jumped or self._jump != (0.0, 0.0)
 
     def ahead(self, seconds: float) -> tuple[float, float]:
         """Phase (ns) and frequency (ppb) so long after the last pulse."""
-        x, y, slope = self.x + self._jump[0], self.y + self._jump[1], self._slope_for(seconds)
+        x, y, slope = self.x + self._jump[0], self.y + self._jump[1], self._trend.over(seconds)
         return x + seconds * (y + 0.5 * slope * seconds), y + slope * seconds
+
+    @property
+    def wider2(self) -> float:
+        """What the covariance is multiplied with so that an interval holds: levels not well known, misses that show a lag."""
+        return self.learning.wider2(self.pxx) * (1.0 + LAG_WIDER * max(0.0, self._misses.lag2 - LAG))
 
     def doubt_ns(self, seconds: float) -> float:
         """One sigma of the phase so long after the last pulse, noise only: what is known now, the walk, the jumps seen so far."""
-        walk2 = self.levels.q**2 + self.jumps.walk2
-        variance = self.pxx + seconds * (2.0 * self.pxy + seconds * self.pyy + self.levels.w**2) + walk2 * seconds**3 / 3.0
+        w2, walk2 = self.levels.w**2, self.levels.q**2 + self.jumps.walk2
+        known = self.wider2 * (self.pxx + seconds * (2.0 * self.pxy + seconds * self.pyy))
+        variance = known + seconds * w2 + walk2 * seconds**3 / 3.0
         return math.sqrt(variance)
-
-    def _slope_for(self, seconds: float) -> float:
-        return self._slope if seconds <= 2.0 else self._trend_seen(SEEN_LONG)
-
-    def _trend_seen(self, seen: float) -> float:
-        """The frequency's trend (ppb per s), less what may be chance; zero unless its square is `seen` variances."""
-        # the walk's share of the average, and early on as much again as the levels are in doubt
-        variance = self.levels.q**2 / (2.0 * TREND_S) * (1.0 + EARLY * TREND_S / (self._learned + 1.0))
-        t2 = self._trend * self._trend / variance
-        return self._trend * (1.0 - seen / t2) if t2 > seen and self._adapts else 0.0
 
     # ---- in ------------------------------------------------------------------------------------------------------------------
 
@@ -112,19 +92,22 @@ class Phase(TwoState):
         q2, w2 = self.levels.q**2, self.levels.w**2
         if self.pulses < LINES[-1]:
             if self.begin(n, z, q2, w2):
-                self._settle()
+                self.noise2 = self.learning.start(math.sqrt(self.noise2), self.pulses)
+                self._tune()
             return
         dt = float(n - self.last)
         assert dt > 0.0, "pulses come in order"
         self.last = n
         self.pulses += 1
-        self.predict(dt, self._slope_for(dt), q2, w2) if self._grows else self._predict_only(dt)
+        self.predict(dt, self._trend.over(dt), q2, w2) if self._grows else self._predict_only(dt)
         miss = z - self.x
         s = self.pxx + self.noise2
         self._jump = (0.0, 0.0)
         if self._gated and self._is_far(n, z, miss * miss, s):
             return
-        if s < 1.2 * self._usual and self.pxx < 1.3 * self.levels.alpha * self._usual:
+        if not self.learning.n:
+            s *= self._early(miss, s)
+        if s < 1.2 * self.learning.usual and self.pxx < 1.3 * self.levels.alpha * self.learning.usual:
             self._follow(dt, miss, s)
         else:
             self._catch_up(miss, s)
@@ -152,10 +135,10 @@ class Phase(TwoState):
         least = max(s, self.shape.sigma2)
         if square < FAR * FAR * least:
             self._far.clear()
-            return s > DOUBTFUL * self._usual and square > GATE * GATE * least
+            return s > DOUBTFUL * self.learning.usual and square > GATE * GATE * least
         self._far.append((n, z))
         if len(self._far) < RETURNS:
-            return s > DOUBTFUL * self._usual
+            return s > DOUBTFUL * self.learning.usual
         spread = self.go(self._far, math.sqrt(max(self.noise2, self.shape.sigma2)))
         self._far = []
         if spread > SCATTERED:
@@ -167,34 +150,34 @@ class Phase(TwoState):
 
     def _follow(self, dt: float, miss: float, s: float) -> None:
         """The steady state: judge the miss by the shape, look for jumps, and let it wait to be learned from."""
-        e, slope = self.shape.judge(miss, max(1.0, math.sqrt(s / self._usual))) if self._gated else (miss, 1.0)
-        limit = math.copysign(NEWS * math.sqrt(self._usual), miss)
+        e, slope = self.shape.judge(miss, max(1.0, math.sqrt(s / self.learning.usual))) if self._gated else (miss, 1.0)
+        limit = math.copysign(NEWS * math.sqrt(self.learning.usual), miss)
         if self._gated and miss / limit > 1.0 < self._misses.before / limit:
             e = limit
         k0, k1 = self.update(e, s)
         eq, ew = self.levels.miss(dt, k0, k1, e)
+        self._misses.follow(e, s, k0)
         self._watch(miss)
-        if self._calm > 0:
-            self._calm -= 1
-        if dt <= 3.0 and self._adapts and self._learned > LEARNED and self._has_jumped(e):
+        if dt <= 3.0 and self._adapts and self.learning.n > LEARNED and self._has_jumped(e):
             return
-        if self._calm == 0:
-            self._waiting.append((miss, slope, eq, ew, e, k1 * e + self._slope))
-            if len(self._waiting) > DELAY:
-                self._learn(*self._waiting.popleft())
+        if self.learning.hold((miss, slope, eq, ew, e, k1 * e + self._trend.slope)):
+            self._retune()
 
     def _catch_up(self, miss: float, s: float) -> None:
         """After an interruption or a jump: plain Kalman where the filter's own doubt is most of the miss."""
-        self._interrupted(CALM)
-        if self._gated and s < DOUBTFUL * self._usual:
-            miss, _ = self.shape.judge(miss, math.sqrt(max(1.0, s / self._usual)))
-        self.update(miss, s)
+        self._interrupted(CALM if self.learning.n else 0)
+        if self._gated and s < DOUBTFUL * self.learning.usual:
+            miss, _ = self.shape.judge(miss, math.sqrt(max(1.0, s / self.learning.usual)))
+        k0, _ = self.update(miss, s)
+        self._misses.follow(miss, s, k0)
+        if not self.learning.n and self._misses.lag2 > LAGGING:
+            self.levels.quicken()
+            self._misses.calm()
+            self._retune()
 
     def _interrupted(self, calm: int) -> None:
-        self.levels.forget()
+        self.learning.interrupted(calm)
         self.jumps.reset()
-        self._waiting.clear()
-        self._calm = max(self._calm, calm)
         self._jump = (0.0, 0.0)
 
     # ---- what is learned -----------------------------------------------------------------------------------------------------
@@ -205,38 +188,30 @@ class Phase(TwoState):
             return False
         if jump.p <= SURE:
             self._jump = (jump.x_ns, jump.y_ppb)
-            self._calm = max(self._calm, 10)
+            self.learning.beware(10)
             return False
         self.x += jump.x_ns
         self.y += jump.y_ppb
         self.pxx, self.pxy, self.pyy = self.pxx + jump.pxx, self.pxy + jump.pxy, self.pyy + jump.pyy
+        self._misses.calm()
         self._interrupted(CALM_JUMP)
         return True
 
-    def _learn(self, miss: float, slope: float, eq: float, ew: float, e: float, moved: float) -> None:
-        """A miss of DELAY seconds ago and what came of it then: for the shape, the trend, the noise and the levels."""
-        self._learned = n = self._learned + 1
-        self.shape.learn(miss, slope)
-        self._trend += (moved - self._trend) / TREND_S
-        self._slope = self._trend_seen(SEEN)
-        self._variance += (min(e * e, 12.0 * self._usual) - self._variance) / (min(n, NOISE_MEMORY) + 30.0)
-        self.levels.learn(eq, ew, e, self._usual)
-        if n % 16 == 0:
+    def _early(self, miss: float, s: float) -> float:
+        """Nothing is learned yet but how loud the pulse is: the factor that this puts on `s` and on all covariance."""
+        factor = self.learning.early(miss, s, self.noise2, self.least_ns)
+        self.noise2 *= factor
+        self.pxx, self.pxy, self.pyy = self.pxx * factor, self.pxy * factor, self.pyy * factor
+        if self.pulses % LINES[-1] == 0:
             self._retune()
-
-    def _settle(self) -> None:
-        """The start's own noise is all that is known."""
-        self.levels.settle(math.sqrt(self.noise2))
-        self._variance = self.shape.sigma2 = self.noise2 / (1.0 - self.levels.alpha)
-        self._retune()
+        return factor
 
     def _retune(self) -> None:
-        """A miss is the pulse's noise and the filter's doubt: split it, and set everything that follows from the split."""
-        least = max(self.least_ns, LEAST_SHARE * self.levels.w)
-        self.noise2 = max(least * least, self._variance * (1.0 - self.levels.alpha))
-        self.levels.settle(math.sqrt(self.noise2))
-        self._usual = self.noise2 / (1.0 - self.levels.alpha)
-        self.jumps.tune(self.levels.alpha, self.levels.beta, self._usual)
+        self.noise2 = self.learning.retune(self.least_ns)
+        self._tune()
+
+    def _tune(self) -> None:
+        self.jumps.tune(self.levels.alpha, self.levels.beta, self.learning.usual)
 
     def _watch(self, miss: float) -> None:
         """Louder or quieter for a while: the pulse is stamped otherwise now (a load came or went). On one side only: the filter
@@ -247,11 +222,11 @@ class Phase(TwoState):
             return
         if factor := misses.factor:
             self._rescale(factor)
-        elif misses.one_sided:
-            self.pxx += 2.0 * self._usual
-            self.pyy += self._usual / SIDE**2
+        elif misses.one_sided or (self.learning.n < EARLY and misses.lag2 > LAGGING):
+            self.pxx += 2.0 * self.learning.usual
+            self.pyy += self.learning.usual / SIDE**2
             self.moves += 1
-            if self._learned < NOISE_MEMORY:  # early on it is rather the levels that are too low than a jump unseen
+            if self.learning.n < EARLY:  # early on it is rather the levels that are too low than a jump unseen
                 self.levels.quicken()
                 self._retune()
             self._misses.calm()
@@ -259,8 +234,5 @@ class Phase(TwoState):
 
     def _rescale(self, factor: float) -> None:
         self._misses.calm()
-        self.shape.rescale(factor)
-        self._variance *= factor * factor
-        self._learned = min(self._learned, 60)
-        self._waiting.clear()
+        self.learning.rescale(factor)
         self._retune()

@@ -14,7 +14,9 @@ LINES = (4, 8, 16)
 LEAST_NS = 0.3
 """The least pulse noise to believe in: rounding to whole ns."""
 UNKNOWN_NS = 200.0
-"""The least to believe of four pulses: that they lie on a line is luck."""
+"""The least to believe of the first few pulses: that they lie on a line is luck."""
+UNSEEN = 1.4
+"""A noise with tails does not show them in four pulses."""
 
 SCATTERED = 4.0
 """Spread of a few points about their line, in units of the noise, beyond which they are noise and no place to go to."""
@@ -64,21 +66,30 @@ class TwoState:
         first.append((n, z))
         self.last, self.pulses = n, len(first)
         if self.pulses in LINES:
-            self._lay(through([float(k - n) for k, _ in first], [v for _, v in first], self.least_ns))
+            ts, zs = [float(k - n) for k, _ in first], [v for _, v in first]
+            line = through(ts, zs, self.least_ns)
+            self._lay(line, self._noise(line, ts, zs))
             return True
         if self.pulses > LINES[0]:
             self.predict(dt, 0.0, q2, w2)
             self.update(z - self.x, self.pxx + self.noise2)
         return False
 
-    def _lay(self, line: Line) -> None:
+    def _noise(self, line: Line, ts: list[float], zs: list[float]) -> float:
+        """Of one pulse (ns), from what is left beside the line; of the first few none can be told to be odd."""
         few = self.pulses == LINES[0]
-        spread = max(line.spread, UNKNOWN_NS if few else line.noise)
+        left = [z - line.x - line.y * t for t, z in zip(ts, zs, strict=True)]
+        weights = [1.0] * len(left) if few else list(line.weights)
+        square = sum(w * v * v for w, v in zip(weights, left, strict=True)) / max(sum(weights) - 2.0, 1.0)
+        return max(self.least_ns, math.sqrt(square) * (UNSEEN if few else 1.0))
+
+    def _lay(self, line: Line, noise: float) -> None:
+        spread = max(noise, UNKNOWN_NS) if self.pulses == LINES[0] else noise
         self.x, self.y = line.x, line.y
         # what least squares knows after so many pulses of equal weight; half as much again for a line of medians
         r2, span = 1.5 * spread * spread, self.last - self._first[0][0] + 1.0
         self.pxx, self.pxy, self.pyy = 4.0 * r2 / span, 6.0 * r2 / span**2, 12.0 * r2 / span**3
-        self.noise2 = spread * spread if few else max(self.least_ns, line.noise) ** 2
+        self.noise2 = spread * spread
 
     def begin_again(self) -> None:
         """What was known is of another clock."""

@@ -12,7 +12,9 @@ from gpstime.core.gains import Levels, steady
 from gpstime.core.jumps import Jump, Jumps
 from gpstime.core.misses import Misses
 from gpstime.core.phase import Phase
+from gpstime.core.pulse_noise import PulseNoise
 from gpstime.core.shape import Shape
+from gpstime.core.trend import Trend
 
 
 def riccati(q: float, w: float) -> tuple[float, float]:
@@ -163,3 +165,53 @@ def test_the_doubt_of_a_holdover_is_as_large_as_its_error() -> None:
             phase.add(k, x + rng.gauss(0.0, 1000.0))
     assert len(errors) == 60
     assert 0.75 < math.sqrt(sum(e * e for e in errors) / len(errors)) < 1.3
+
+
+def test_the_noise_is_learned_before_the_filter_is_settled() -> None:
+    """On a pulse of 100 us the filter takes ten minutes to settle; its noise is known long before, and the clock's lag is none."""
+    found = []
+    for seed in range(8):
+        rng, phase, x = random.Random(seed), Phase(), 0.0
+        for k in range(240):
+            phase.add(k, x + rng.gauss(0.0, 100_000.0))
+            x += 20_000.0
+        assert phase.learning.n == 0
+        found.append(math.sqrt(phase.noise2) / 100_000.0)
+    assert 0.85 < min(found) < max(found) < 1.15
+
+
+def test_noise_known_from_few_pulses_is_a_wider_interval() -> None:
+    noise = PulseNoise()
+    noise.begin(4)
+    few = noise.stretch
+    noise.begin(16)
+    assert few > 1.5 > noise.stretch > 1.1
+    for _ in range(400):
+        noise.early(1000.0, 1e6)
+    assert 1.0 < noise.stretch < 1.02
+
+
+def test_misses_that_are_all_alike_are_a_lag() -> None:
+    rng, calm, lagging = random.Random(9), Misses(), Misses()
+    for _ in range(300):
+        e = rng.gauss(0.0, 1.0)
+        calm.follow(e, 1.0, 0.2)
+        lagging.follow(e + 1.0, 1.0, 0.2)
+    assert calm.lag2 < 2.0
+    assert lagging.lag2 > 5.0
+
+
+def test_a_trend_is_used_once_it_is_plain() -> None:
+    """0.5 ppb in a second, on a crystal that wanders by 1 ppb per root second: soon from pulse to pulse, later for a holdover."""
+    rng, trend, fixed = random.Random(10), Trend(), Trend(fixed=True)
+    assert trend.slope == trend.over(600.0) == 0.0
+    for n in range(1, 6000):
+        moved = 0.5 + rng.gauss(0.0, 1.0)
+        trend.learn(moved, 1.0, n)
+        fixed.learn(moved, 1.0, n)
+    assert trend.over(600.0) == pytest.approx(0.5, abs=0.1)
+    assert abs(trend.over(600.0)) < abs(trend.slope)
+    assert fixed.slope == fixed.over(600.0) == 0.0
+    for n in range(6000, 20_000):
+        trend.learn(rng.gauss(0.0, 1.0), 1.0, n)
+    assert trend.over(600.0) == 0.0
