@@ -189,7 +189,7 @@ class Engine:
         offset_ns = None if second is None else pulse.edge.shown - second.unix
         tai = self.pairing.tai_of(pulse.n) if labelled else None
         if self.discipline is not None and used:
-            self.discipline.hear(pulse, offset_ns, self.pairing.doubt, second, tai)
+            self.discipline.hear(pulse, offset_ns, self.pairing.doubt_of(offset_ns), second, tai)
         out.append(
             Offset(
                 pulse.at,

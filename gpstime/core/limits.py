@@ -26,5 +26,9 @@ LEAP_MOST = 18
 """The most whole seconds that a receiver without a leap count can be off (GPS - UTC in 2017 and since)."""
 EARLY = -0.05
 """A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
+PLAINLY_EARLY = -0.15
+"""Three bursts in a row so far (s) before their pulse are enough: no jitter of a delay of 100 ms does that."""
 WAIT = 120
 """Bursts for which an RTC that fits two seconds so far is waited for."""
+NEAREST_S = 0.35
+"""How far (s) a clock may be from a second and still speak for it."""

@@ -97,4 +97,6 @@ class Modes:
                 change = ModeChange(at, self.mode, way.new, way.why(facts))
                 self.mode, self.why = way.new, change.why
                 return change
+        if self.mode is Mode.ACQUIRING:
+            self.why = facts.doubt or "no verified pulse yet"
         return None

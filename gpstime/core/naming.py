@@ -10,6 +10,7 @@ import math
 
 from gpstime.core import words
 from gpstime.core.delay import Lags, Support
+from gpstime.core.earliest import Earliest, may_change
 from gpstime.core.fix import FixRule
 from gpstime.core.limits import (
     AGREED,
@@ -18,10 +19,10 @@ from gpstime.core.limits import (
     FORGIVING,
     LASTING,
     LEAP_MOST,
-    LEAP_ROW,
     MOVE,
     NEAR,
     PATIENT,
+    PLAINLY_EARLY,
     PROBATION,
     UNSTEADY,
     WAIT,
@@ -60,6 +61,7 @@ class Naming:
         self._row = 0
         self._heard = 0
         self._rough = self._checking = False
+        self._earliest = Earliest()
 
     @property
     def sure(self) -> bool:
@@ -73,6 +75,8 @@ class Naming:
             return []
         n, since = place
         lag = n + self.zero - tai_s + since
+        if self._fix.hold_ns <= 0:
+            self._earliest.add(lag - self.zero)
         if self._checking:
             return self._check(burst_at, lag)
         if self.label is not Label.OK:
@@ -81,9 +85,8 @@ class Naming:
             self._last = lag
             self.lags.add(lag)
             self._heard += 1
-            if self._contrary:
-                self._contrary.clear()
-            return self._look_again(burst_at) if self._heard % 8 == 0 else []
+            self._contrary.clear()
+            return self._look_again(burst_at) if self._heard % 8 == 0 or lag < PLAINLY_EARLY else []
         if self._fix.hold_ns > 0:  # a receiver that came back cold: it is not yet to be compared with
             return []
         out: list[LabelChange | Rejected] = [Rejected(burst_at, "pairing", "not-continuous")]
@@ -104,8 +107,12 @@ class Naming:
     def _look_again(self, at: RawNs) -> list[LabelChange | Rejected]:
         """Eight more bursts fit the label: do they, all together?"""
         support = self.lags.support()
-        if support.median < EARLY:
-            return self._withdraw(at, [])
+        if support.median < EARLY or self._earliest.now_under(self.zero) < PLAINLY_EARLY:
+            young = not self.sure
+            out = self._withdraw(at, [])
+            if young:  # a backlog from the start, which has drained: nothing to hold on to
+                self._prior = None
+            return out
         if not self.sure and len(support.wholes_within(FORGIVING)) > 1:  # it was luck
             self.doubted = True
             return self._say(Label.AMBIGUOUS, at, words.split(support), withdrawn=True)
@@ -144,6 +151,7 @@ class Naming:
     def restart(self, at: RawNs) -> list[LabelChange | Rejected]:
         """The train began anew: numbers of before mean nothing now."""
         self._prior = None
+        self._earliest.forget()
         self._relearn([])
         return self._say(Label.NONE, at, words.RESTARTED)
 
@@ -221,8 +229,12 @@ class Naming:
             return self._say(ambiguous, at, words.leap_unverified(self._fix.hold_ns))
         if self._fix.unspoken and not agrees and self._row < LASTING:
             return []
-        if whole and self._prior is not None and not agrees and not self._may_change(whole, support):
+        if whole and self._prior is not None and not agrees and not may_change(self._prior, support, whole, self._row):
             return self._say(ambiguous, at, words.changed(whole, support))
+        early = 0.0 if agrees or (self._prior is not None and not whole) else self._earliest.under(self.zero - whole)
+        if early < EARLY and (early > -LEAP_MOST or self._row < LASTING):
+            self._rough = True
+            return self._say(ambiguous, at, words.late(support, early))
         self.zero -= whole
         self.lags.shift(-whole)
         self._last = support.median - whole
@@ -236,13 +248,3 @@ class Naming:
         self.assumption = "" if self._settled else words.assumed(self._fix.unspoken)
         self._contrary.clear()
         return self._say(Label.OK, at, words.plain(support, whole, opinion, self.corrected_weeks))
-
-    def _may_change(self, whole: int, support: Support) -> bool:
-        """After a withdrawn label: whether bursts alone may bring one that is `-whole` seconds from it."""
-        assert self._prior is not None
-        was = self._prior
-        same = was.reach < MOVE and abs(support.median - whole - was.median) < support.reach + was.reach
-        if same and abs(whole) <= LEAP_MOST:  # another name at the same delay: a leap second count, wrong before or wrong now
-            return self._row >= LEAP_ROW and whole != 1  # (one second later is also a reader that is one burst behind)
-        # Under the old label they come before their pulse, so it was wrong; or they name another day, which no lateness explains.
-        return self._row >= LASTING and (whole < 0 or whole > LEAP_MOST)

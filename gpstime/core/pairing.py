@@ -15,7 +15,7 @@ from gpstime.core import words
 from gpstime.core.dates import DateRule
 from gpstime.core.delay import Delay
 from gpstime.core.fix import FixRule
-from gpstime.core.limits import AGREED, LASTING
+from gpstime.core.limits import AGREED, LASTING, NEAREST_S
 from gpstime.core.naming import Naming
 from gpstime.core.raster import Raster
 from gpstime.core.sources import Sources
@@ -80,6 +80,13 @@ class Pairing:
         if self._fix.fix is False:
             return "the receiver has no fix"
         return "the receiver's leap second count is not verified yet" if self._fix.hold_ns > 0 else ""
+
+    def doubt_of(self, offset_ns: int | None) -> str:
+        """The same for a clock that is so far off by them: one that is nearer than NEAREST_S to a second speaks for it, against one
+        that is not a second must stand for a minute, or have a second source that vouches for it."""
+        if self.doubt or offset_ns is None or self._naming.sure or abs(offset_ns) < NEAREST_S * NS:
+            return self.doubt
+        return f"the clock is {offset_ns / NS:+.3f} s off, by a second that has stood for less than a minute"
 
     @property
     def fix(self) -> bool | None:

@@ -97,6 +97,13 @@ def changed(whole: int, support: Support) -> str:
     )
 
 
+def late(support: Support, early_s: float) -> str:
+    return (
+        f"GPS second label uncertain: sentences arrive {_ms(support)} after a pulse now, but came {-early_s:.2f} s before that "
+        f"pulse earlier in this run, so they are late. Refusing to name the second. {_REMEDY}"
+    )
+
+
 def assumed(unspoken: bool) -> str:
     text = "The label assumes that sentences come less than a second after the pulse whose second they name."
     if unspoken:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 import pytest
 from roof import LEAP, NS, Outcome, bursts, edge, epoch, merged, pulses, raw, run, second_named
 
+from gpstime.core.earliest import Earliest
+from gpstime.core.limits import LEAP_ROW
 from gpstime.core.pairing import Pairing
 from gpstime.core.train import Pulse
 from gpstime.model import DeviceLost, Epoch, Label, LabelChange, PpsEdge, Rejected
@@ -207,6 +209,48 @@ def test_a_delay_that_wanders_by_two_seconds_never_makes_a_wrong_label(seed: int
         said.append(epoch(s, delay + rng.random() * 0.02))
     out = run(merged([edge(s) for s in range(600)], said))
     assert out.wrong == []
+
+
+def restless(then_s: float, count: int) -> list[Epoch]:
+    """Sentences 0.5 to 1.2 s after their pulse at first, never the same twice; from the second 30 on steadily `then_s`."""
+    return [epoch(s, 0.5 + 0.7 * (s % 8) / 7 if s < 30 else then_s) for s in range(count)]
+
+
+def test_bursts_that_came_earlier_show_that_those_of_now_are_late() -> None:
+    """F-N04: they agree with each other for minutes, a second late; but some came in time before, and none comes too early."""
+    out = run(merged([edge(s) for s in range(600)], restless(1.4, 600)))
+    assert (out.named, out.label) == (0, Label.AMBIGUOUS)
+    assert "0.40 s before that pulse earlier" in out.pairing.why
+    assert "Refusing" in out.pairing.why
+    back = restless(1.4, 300) + [epoch(s, 0.5) for s in range(300, 500)]
+    out = run(merged([edge(s) for s in range(500)], back))
+    assert (out.label, out.wrong) == (Label.OK, [])
+
+
+def test_twin_of_the_earliest_without_it_they_are_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Earliest, "add", lambda self, position: None)
+    assert run(merged([edge(s) for s in range(600)], restless(1.4, 600))).wrong
+
+
+def test_what_came_early_is_forgotten_after_thirteen_minutes() -> None:
+    """A receiver may have been wrong about the second then: nothing blocks for ever, and what it rests on is said."""
+    out = run(merged([edge(s) for s in range(1000)], restless(1.4, 1000)))
+    assert out.label is Label.OK
+    assert out.first is not None
+    assert 800 < out.first < 830
+    assert "less than a second" in out.pairing.assumption
+
+
+def test_three_bursts_in_a_row_make_the_earliest_and_a_flipped_digit_does_not() -> None:
+    earliest = Earliest()
+    for lag in (0.3, 0.31, -9.7, 0.32, 0.33, 0.34, -9.7, -9.7, 0.35, 0.36):
+        earliest.add(lag - 7)
+    assert earliest.under(7) == pytest.approx(0.33)
+    for _ in range(LEAP_ROW):
+        earliest.add(1.0)
+    assert earliest.under(7) == 8.0
+    earliest.forget()
+    assert earliest.under(7) == 0.0
 
 
 def test_a_delay_that_creeps_back_below_its_pulse_proves_the_label_wrong() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from gpstime.app.run import run
 from gpstime.core.discipline import Discipline
+from gpstime.core.earliest import Earliest
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.core.policy import Policy
@@ -28,6 +29,8 @@ BIAS_NS = 3000.0
 """How late the stamps of the simulated Pi 4 are: no loop sees it."""
 STARTED = 30
 """By then a warm start is tracking."""
+SURE = 80
+"""By then it is where the clock was seconds off: a second is not believed against it before a minute has passed."""
 
 
 @dataclass
@@ -133,13 +136,22 @@ CLOCK = {
     "F-C07 twice": (("system-step:at=300,step=5", "system-step:at=301,step=-3"), {}, 315, 1.5 * US),
     "F-C07 2 ms": (("system-step:at=300,step=0.002",), {}, 315, 1.5 * US),
     "F-C08 an undeclared rival": (("chrony-slews:at=300,declared=0",), {}, STARTED, 3 * US),
-    "F-C10 fake-hwclock": (("system-offset",), {}, STARTED, 1.5 * US),
+    "F-C10 fake-hwclock": (("system-offset",), {}, SURE, 1.5 * US),
     "F-C11 leap, kernel told": (("leap-second:at=300",), {}, 303, 1.5 * US),
     "F-C11 leap, kernel not told": (("leap-second:at=300,kernel=0",), {}, 303, 1.5 * US),
     "F-C11 leap, late receiver": (("leap-second:at=300,style=late",), {"seconds": 1500}, 1400, 1.5 * US),
     "F-C12 asleep": (("suspend:at=300,for=60",), {}, 400, 1.5 * US),
 }
 ALL = PULSE | CLOCK
+WANDERS = (
+    (11, None, "delay-wander:span=4s"),
+    (33, 700.0, "delay-wander:span=1s"),
+    (33, 700.0, "delay-wander:span=0.5s"),
+    (37, None, "delay-wander:span=1s"),
+    (43, 500.0, "delay-wander"),
+    (109, None, "delay-wander"),
+    (109, None, "delay-wander:span=4s"),
+)
 
 
 @functools.cache
@@ -253,15 +265,56 @@ def _vouch(engine: Engine) -> None:
     engine.pairing.on_epoch = deaf  # type: ignore[method-assign]
 
 
-def test_twin_of_the_stepout_whoever_believes_at_once_steps_while_the_timer_fails() -> None:
+def test_twin_of_the_stepout_whoever_believes_at_once_steps_while_the_timer_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing else stands between a slipping label and the clock."""
+    monkeypatch.setattr(Earliest, "add", lambda self, position: None)
+
     def trusting(engine: Engine) -> None:
         assert engine.discipline is not None
         engine.discipline._forbids.on_pulse = lambda pulse: None  # type: ignore[method-assign]
+        _at_once(engine)
 
     careful = close("timer-slow:at=300,for=60", seconds=1300)
     rash = close("timer-slow:at=300,for=60", seconds=1300, policy=Policy(stepout_s=0.0), change=trusting)
     assert len(careful.steps) <= 2
     assert len(rash.steps) > 10
+
+
+def _at_once(engine: Engine) -> None:
+    """An engine for which every second is sure from its first sentences on."""
+    engine.pairing.doubt_of = lambda offset_ns: engine.pairing.doubt  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(("seed", "delay_ms", "fault"), WANDERS)
+def test_f_n04_a_delay_that_wanders_through_whole_seconds_never_moves_the_clock_by_one(
+    seed: int, delay_ms: float | None, fault: str
+) -> None:
+    """Each of these once ended in a step of one to three seconds."""
+    run_ = close(fault, seed=seed, delay_ms=delay_ms, personality=("ublox-m8", "mtk3339", "l76")[seed % 3])
+    assert run_.worst(0) < 0.1e9
+    assert all(abs(step) < 0.1e9 for _, step in run_.steps)
+
+
+def test_twin_of_the_earliest_burst_whoever_forgets_it_steps_by_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Earliest, "add", lambda self, position: None)
+    steps = [close(fault, seed=seed, delay_ms=delay_ms, change=_at_once).steps for seed, delay_ms, fault in WANDERS]
+    assert sum(any(abs(step) > 0.9e9 for _, step in each) for each in steps) > len(WANDERS) // 2
+
+
+def test_a_second_is_not_believed_against_the_clock_before_it_has_stood_for_a_minute() -> None:
+    """A reader that is a second late while the machine boots, and a clock that was right all the time."""
+    late = "late-sentences:at=0,for=40,delay=1.1"
+    careful, rash = close(late), close(late, change=_at_once)
+    assert careful.worst(0) < 2000 * US, "until it is steered it runs as it likes"
+    assert careful.loop.mode is Mode.TRACKING
+    assert [round(step / 1e9) for _, step in rash.steps][:1] == [-1]
+
+
+def test_what_it_waits_for_is_said() -> None:
+    young = close("system-offset:offset=5", seconds=30)
+    assert (young.acted, young.loop.mode) == ([], Mode.ACQUIRING)
+    assert "+5.000 s off" in young.loop.modes.why
+    assert "a minute" in young.loop.modes.why
 
 
 def test_twin_of_never_back_time_repeats_only_without_it() -> None:
