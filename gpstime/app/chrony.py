@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,9 @@ from gpstime.core.chrony_lines import (
     shm_lines,
     sock_lines,
 )
-from gpstime.core.chrony_sources import Explained, explain, parse
+from gpstime.core.chrony_sources import Explained, explain
+from gpstime.core.chrony_table import in_words, parse
+from gpstime.drivers.chrony_conf import Refclock
 from gpstime.errors import DeviceMissing, UsageError
 
 SOCKET = "/run/chrony.gpstime.sock"
@@ -116,6 +118,26 @@ def advise(via: str, version: Version, config: Config, measured: Measured, devic
     return out
 
 
+def there_already(clocks: Sequence[Refclock], via: str, config: Config, device: str) -> list[str]:
+    """What lines that chrony's configuration has already mean for new ones, in sentences."""
+    ours = {
+        ("SOCK", config.feeds.sock or SOCKET),
+        ("SHM", str(UNIT) if config.feeds.shm == "none" else config.feeds.shm),
+    }
+    new = {"sock": "SOCK", "shm": "SHM", "pps": "PPS"}[via]
+    told = []
+    for clock in clocks:
+        where, what = f"{clock.file} line {clock.line}", (clock.driver, clock.device)
+        if clock.driver == new and (what in ours or clock.device == device):
+            told.append(f"{where} has such a line already: replace it, for chrony would have both ({clock.text})")
+        elif clock.driver == "PPS" or what in ours:
+            told.append(
+                f"{where} gives chrony the same pulse in another way: no second opinion, and counted as one; keep one of them, or "
+                f"write noselect behind one ({clock.text})"
+            )
+    return told
+
+
 def _not_taken_off(measured: Measured) -> Measured:
     from dataclasses import replace
 
@@ -131,7 +153,9 @@ def explained(text: str, version: Version, feeds: object) -> tuple[list[Explaine
     return explain(sources, lock_limit_s(version), feeding), unreadable
 
 
-def as_object(advice: Advice | None, rows: list[Explained], notes: list[str], version: Version) -> dict[str, object]:
+def as_object(
+    advice: Advice | None, rows: list[Explained], notes: list[str], version: Version, clocks: Sequence[Refclock] = ()
+) -> dict[str, object]:
     """What `gpstime chrony --json` prints."""
     measured = Measured() if advice is None else advice.measured
     return {
@@ -146,6 +170,7 @@ def as_object(advice: Advice | None, rows: list[Explained], notes: list[str], ve
         "spread_ns": measured.spread_ns,
         "n": measured.n,
         "lock_limit_s": lock_limit_s(version),
+        "configured": [{"file": c.file, "line": c.line, "text": c.text} for c in clocks],
         "sources": [
             {
                 "mode": row.source.mode,
@@ -156,7 +181,9 @@ def as_object(advice: Advice | None, rows: list[Explained], notes: list[str], ve
                 "reach": row.source.reach,
                 "last_s": row.source.last_s,
                 "offset_s": row.source.offset_s,
+                "measured_s": row.source.measured_s,
                 "error_s": row.source.error_s,
+                "words": in_words(row.source),
                 "why": row.why,
             }
             for row in rows

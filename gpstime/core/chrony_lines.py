@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from gpstime.core.bound import Biases
+
 Version = tuple[int, int]
 """(4, 3) for 4.3."""
 LOCK_SINCE, CONVERTS_SINCE, SINGLE_SINCE, LETS_GO_SINCE = (4, 1), (4, 4), (4, 7), (4, 8)
@@ -17,6 +19,8 @@ OLDEST = (4, 0)
 """What the lines were written for; an older chrony is named in a line."""
 UNKNOWN_NS = 1_000_000
 """The doubt of a lateness of which nothing is known: what a busy board's worst interrupts take."""
+BEFORE_NS = round(Biases().receiver_ns + Biases().cable_ns)
+"""What receiver and antenna cable may be off, before the pulse comes."""
 SENTENCES_ENOUGH = 1_700
 """Bursts (half an hour of them, less a started minute) before the delay of sentences is called measured."""
 POLL = 3
@@ -41,8 +45,9 @@ class Measured:
 
     @property
     def bound_ns(self) -> int:
-        """By how much the stamps may be off, all that is not taken off included."""
-        return UNKNOWN_NS if self.doubt_ns is None else self.doubt_ns
+        """By how much all samples may be off alike, the biases of the error bound: what is not taken off of the stamps' lateness,
+        the receiver, its cable."""
+        return (UNKNOWN_NS if self.doubt_ns is None else self.doubt_ns) + BEFORE_NS
 
 
 def lock_limit_s(version: Version) -> float:
@@ -69,13 +74,16 @@ def _let_go(version: Version) -> str:
 def _doubt(measured: Measured) -> str:
     if measured.doubt_ns is None:
         return (
-            f"# How late the pulse's stamps are is not known here: {UNKNOWN_NS / 1000:g} us are allowed for. "
+            f"# How late the pulse's stamps are is not known here: {UNKNOWN_NS / 1000:g} us are allowed for, twice in delay. "
             "pulse.bias_us and pulse.bias_err_us say it better."
         )
     late = "" if measured.late_ns is None else f"{measured.late_ns / 1000:g} us late"
     taken = ", taken off already" if measured.taken_off and measured.late_ns else ""
     because = f" ({measured.why})" if measured.why else ""
-    return f"# Stamps of the pulse: {late}{taken}, give or take {measured.doubt_ns / 1000:g} us{because}. delay is twice the doubt."
+    return (
+        f"# Stamps of the pulse: {late}{taken}, give or take {measured.doubt_ns / 1000:g} us{because}; receiver and cable "
+        f"{BEFORE_NS / 1000:g} us. delay is twice the sum of both doubts."
+    )
 
 
 def _head(version: Version, what: str) -> list[str]:

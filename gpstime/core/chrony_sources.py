@@ -1,86 +1,25 @@
-"""`chronyc -c sources` in words: each source's flag, why it is there, and what to do.
+"""The flag of each of chrony's sources in words, why it is there, and what to do.
 
-chrony's sign in this table: positive offsets are of a system clock that is ahead of the source. Sentences without an `offset` are
-late, so they show how late they are. Columns: mode, state, name, stratum, log2 of the poll, reach (octal), seconds since the last
-sample, offset now, offset as measured, error (client.c of chrony 3.0 to 4.8).
+chrony's sign: positive offsets are of a system clock that is ahead of the source. Sentences without an `offset` are late, so they
+show how late they are.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gpstime.core.chrony_table import Source
+
 OURS = "GPST"
 """The refid in the lines that gpstime prints."""
-NEVER_S = 4_294_967_295
-"""chronyc's number of seconds for a source that never gave a sample."""
-MODES = {"^": "server", "=": "peer", "#": "clock of this machine"}
 FOLLOWED, USED = "*", "*+-"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One row; None is what chronyc does not say, or says as nan. `error_s`: its own bound."""
-
-    mode: str
-    state: str
-    name: str
-    stratum: int | None = None
-    poll: int | None = None
-    reach: int | None = None
-    last_s: int | None = None
-    offset_s: float | None = None
-    error_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Explained:
     source: Source
     why: str
-
-
-def _whole(field: str, base: int = 10) -> int | None:
-    try:
-        return int(field, base)
-    except ValueError:
-        return None
-
-
-def _real(field: str) -> float | None:
-    try:
-        value = float(field)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
-
-
-def parse(text: str) -> tuple[list[Source], list[str]]:
-    """The sources, and the lines that are none. Columns that are missing (older chronyc) or too many are no trouble."""
-    sources, unreadable = [], []
-    for line in text.splitlines():
-        fields = line.rstrip().split(",")
-        if not line.strip():
-            continue
-        if len(fields) < 3 or fields[0] not in MODES or len(fields[1]) > 1:
-            unreadable.append(line.strip()[:80])
-            continue
-        fields += [""] * (10 - len(fields))
-        last_s = _whole(fields[6])
-        sources.append(
-            Source(
-                fields[0],
-                fields[1],
-                fields[2],
-                _whole(fields[3]),
-                _whole(fields[4]),
-                _whole(fields[5], 8),
-                None if last_s == NEVER_S else last_s,
-                _real(fields[7]),
-                _real(fields[9]),
-            )
-        )
-    return sources, unreadable
 
 
 def explain(sources: Sequence[Source], limit_s: float, feeding: bool | None = None) -> list[Explained]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gpstime.drivers.board import Bias, Condition, condition, counter_of, family_of, known_bias, model_of
 from gpstime.drivers.boot_files import BootFiles, read_boot_files
+from gpstime.drivers.chrony_conf import refclocks
 from gpstime.drivers.pps_sysfs import KernelPulse, kernel_pulses
 from gpstime.drivers.serial_list import SerialPort as SerialPort
 from gpstime.drivers.serial_list import serial_ports
@@ -178,12 +179,9 @@ def _processes(root: Path) -> Iterator[tuple[int, str]]:
 
 def _absent_pps(root: Path) -> Iterator[tuple[str, str, int]]:
     """(device, file, line) of every `refclock PPS` in chrony's configuration whose device is not there: chronyd would not start."""
-    files = [root / "etc/chrony/chrony.conf", root / "etc/chrony.conf", *entries(root / "etc/chrony/conf.d")]
-    for file in files:
-        for number, line in enumerate(text(file).splitlines(), 1):
-            found = re.match(r"\s*refclock\s+PPS\s+(/dev/[\w/]+)", line)
-            if found and not (root / found[1].lstrip("/")).exists():
-                yield found[1], "/" + file.relative_to(root).as_posix(), number
+    for clock in refclocks(root):
+        if clock.driver == "PPS" and not (root / clock.device.lstrip("/")).exists():
+            yield clock.device, clock.file, clock.line
 
 
 def _link(root: Path, name: str) -> str:

@@ -9,12 +9,14 @@ import sys
 import textwrap
 from pathlib import Path
 
-from gpstime.app.chrony import WAYS, Advice, advise, as_object, explained, measured_in, status_in, version_of
+from gpstime.app.chrony import WAYS, Advice, advise, as_object, explained, measured_in, status_in, there_already, version_of
 from gpstime.app.config import load
 from gpstime.app.settings import AUTO, Config
 from gpstime.app.status import ask_status
 from gpstime.core.chrony_lines import LOCK_SINCE, Version
 from gpstime.core.chrony_sources import FOLLOWED, Explained
+from gpstime.core.chrony_table import in_words
+from gpstime.drivers.chrony_conf import Refclock, refclocks
 from gpstime.drivers.chrony_program import installed, sources
 from gpstime.drivers.pps_sysfs import kernel_pulses, named
 from gpstime.drivers.time_width import bits_for, program
@@ -37,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="",
         metavar="FILE",
-        help="no lines, only what chronyc's flags mean; FILE or - holds what `chronyc -c sources` said elsewhere",
+        help="no lines, only what chronyc's flags and columns mean; FILE or - holds what `chronyc sources` said elsewhere, "
+        "with -c or without",
     )
     parser.add_argument("--chrony", metavar="VERSION", help="for this version, like 4.3 (default: the installed one's)")
     parser.add_argument(
@@ -80,6 +83,19 @@ def _version(given: str | None) -> Version:
     return found.major, found.minor
 
 
+def _status(args: argparse.Namespace, config: Config, notes: list[str]) -> dict[str, object]:
+    """What the service measured. Where it does not run, lines that need nothing of it come with the doubt of what is not known."""
+    if args.saved:
+        return status_in(_read(args.saved), args.saved)
+    try:
+        return ask_status(args.socket or config.service.socket)
+    except DeviceError as e:
+        if args.via == "pps":
+            raise
+        notes.append(f"nothing is measured here, so these lines allow for more than they need: {e}")
+        return {}
+
+
 def _sources(asked: str | None, notes: list[str]) -> str:
     """What chronyc says; where only the lines were asked for, that it says nothing is a note."""
     if asked:
@@ -98,14 +114,19 @@ def command(args: argparse.Namespace) -> int:
     config = load(args.config)
     notes: list[str] = []
     advice: Advice | None = None
+    clocks: list[Refclock] = []
     status: dict[str, object] = {}
     if args.sources is None:
-        status = status_in(_read(args.saved), args.saved) if args.saved else ask_status(args.socket or config.service.socket)
+        status = _status(args, config, notes)
         version = _version(args.chrony)
         device = _device(config, args.device) if args.via == "pps" else ""
         advice = advise(args.via, version, config, measured_in(status), device, _bits(config))
         notes += advice.notes
-        said = "" if args.saved or args.chrony else _sources(None, notes)
+        said = ""
+        if not (args.saved or args.chrony):  # else it is for another machine
+            clocks = refclocks()
+            notes += there_already(clocks, args.via, config, device)
+            said = _sources(None, notes)
     else:
         said = _sources(args.sources, notes)
         # a table from elsewhere comes from an unknown version: the limit of those since 4.1
@@ -113,11 +134,11 @@ def command(args: argparse.Namespace) -> int:
         with contextlib.suppress(GpstimeError):
             status = {} if args.sources else ask_status(args.socket or config.service.socket)
     rows, unreadable = explained(said, version, status.get("feeds"))
-    notes += [f"not a line of `chronyc -c sources`: {line}" for line in unreadable]
+    notes += [f"not a line of `chronyc sources`: {line}" for line in unreadable]
     if args.sources is not None and not rows:
         notes.append("chronyd has no sources at all: its configuration names none, or was not read")
     if args.json:
-        print(json.dumps(as_object(advice, rows, notes, version)))
+        print(json.dumps(as_object(advice, rows, notes, version, clocks)))
     else:
         _print(advice, rows, notes)
     if args.sources is not None:
@@ -134,7 +155,8 @@ def _print(advice: Advice | None, rows: list[Explained], notes: list[str]) -> No
     for row in rows:
         name = f"{row.source.mode}{row.source.state or ' '} {row.source.name}"
         lead = "# " if advice is not None else ""
-        print("\n".join(textwrap.wrap(f"{name:<20} {row.why}", 110, initial_indent=lead, subsequent_indent=lead + " " * 21)))
+        for first, said in ((f"{name:<20} ", row.why), (" " * 21, in_words(row.source))):
+            print("\n".join(textwrap.wrap(said, 110, initial_indent=lead + first, subsequent_indent=lead + " " * 21)))
     if advice is None:
         for note in notes:
             print(note)

@@ -14,6 +14,7 @@ import pytest
 from gpstime.cli import main
 from gpstime.core.chrony_lines import Measured, sock_lines
 from gpstime.drivers import chrony_program, time_width
+from gpstime.drivers.chrony_conf import Refclock
 from gpstime.drivers.chrony_program import Version, installed, version_in
 from gpstime.errors import DeviceError, DeviceMissing
 
@@ -87,7 +88,7 @@ def test_a_pulse_that_chrony_reads_itself(saved: str, capsys: pytest.CaptureFixt
     code, out, _ = asked(capsys, *words, "--chrony", "4.0")
     assert code == 0
     assert "refclock SHM 0 refid NMEA offset 0.512 " in out
-    assert "refclock PPS /dev/pps1 lock NMEA refid PPS poll 3 offset 0.000003 delay 0.000006" in out
+    assert "refclock PPS /dev/pps1 lock NMEA refid PPS poll 3 offset 0.000003 delay 0.0000063" in out
     assert "within 0.2 s" in out
     assert "within 0.4 s" in asked(capsys, *words, "--chrony", "4.3")[1]
 
@@ -117,7 +118,8 @@ def test_what_is_missing_is_said_and_ends_with_2(
     put(chrony, "chronyd", "echo chronyd version DEVELOPMENT")
     assert "which is no version" in told("--from", saved)
     assert "'four' is no version of chrony" in told("--from", saved, "--chrony", "four")
-    assert "no gpstime run listens" in told("--socket", str(tmp_path / "none"), "--chrony", "4.3")
+    none = ("--socket", str(tmp_path / "none"), "--chrony", "4.3")
+    assert "no gpstime run listens" in told(*none, "--via", "pps")
     assert "is no answer of gpstime status --json" in told("--from", __file__, "--chrony", "4.3")
     (tmp_path / "early.json").write_text('{"stamps": {}, "receiver": {"delay": null}}')
     early = ("--from", str(tmp_path / "early.json"), "--chrony", "4.3")
@@ -150,7 +152,7 @@ def test_a_table_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     code, out, _ = asked(capsys, "--sources", str(tmp_path / "t"))
     assert code == 1
     assert "is unusable" not in out
-    assert "not a line of `chronyc -c sources`: rubbish" in out
+    assert "not a line of `chronyc sources`: rubbish" in out
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(late.encode() + b"\xff\n")))
     assert "PPS0 is unusable because NMEA is +0.300 s off (limit 0.2 s" in " ".join(
         asked(capsys, "--sources", "-", "--chrony", "4.0")[1].split()
@@ -170,6 +172,59 @@ def test_lines_and_sources_together(chrony: Path, capsys: pytest.CaptureFixture[
     assert (code, "chronyd does not answer (chronyc failed)" in out) == (0, True)
 
 
+def test_without_the_service_the_lines_allow_for_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for via in ("sock", "shm"):
+        code, out, _ = asked(capsys, "--socket", str(tmp_path / "none"), "--chrony", "4.3", "--via", via)
+        assert code == 0
+        assert " delay 0.0021" in out
+        assert "allow for more than they need: no gpstime run listens" in " ".join(out.replace("#", " ").split())
+        assert all(line.startswith(("# ", "refclock ")) for line in out.splitlines())
+
+
+REFCLOCKS = [
+    Refclock("PPS", "/dev/pps0:clear", "/etc/chrony/chrony.conf", 7, "refclock PPS /dev/pps0:clear lock NMEA"),
+    Refclock("SOCK", "/run/chrony.gpstime.sock", "/etc/chrony/conf.d/gps.conf", 1, "refclock SOCK /run/chrony.gpstime.sock"),
+    Refclock("SHM", "0", "/etc/chrony/chrony.conf", 6, "refclock SHM 0 refid NMEA"),
+]
+
+
+@pytest.mark.parametrize(
+    ("via", "same", "another"),
+    [("sock", "conf.d/gps.conf line 1", ["chrony.conf line 7"]), ("pps", "chrony.conf line 7", ["conf.d/gps.conf line 1"])],
+)
+def test_lines_that_are_there_already(
+    via: str,
+    same: str,
+    another: list[str],
+    chrony: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    put_chrony(chrony)
+    monkeypatch.setattr("gpstime.report.chrony.ask_status", lambda path: STATUS)
+    monkeypatch.setattr("gpstime.report.chrony.refclocks", lambda: REFCLOCKS)
+    words = ("--via", via, "--device", "/dev/pps0")
+    _, out, _ = asked(capsys, *words)
+    said = " ".join(out.replace("#", " ").split())
+    assert f"{same} has such a line already" in said
+    for where in another:
+        assert f"{where} gives chrony the same pulse in another way" in said
+    assert "line 6" not in said, "gpsd's sentences are no pulse"
+    _, out, _ = asked(capsys, *words, "--json")
+    assert [c["line"] for c in json.loads(out)["configured"]] == [7, 1, 6]
+    _, out, _ = asked(capsys, *words, "--chrony", "4.3")
+    assert "such a line already" not in out, "it is for another machine"
+
+
+def test_the_table_that_people_see(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t").write_text("MS Name/IP\n====\n#* GPST    0   3   377     5   -123ns[ -456ns] +/-   6789ns\n")
+    code, out, _ = asked(capsys, "--sources", str(tmp_path / "t"))
+    assert code == 0
+    said = " ".join(out.split())
+    assert "#* GPST chrony follows this one." in said
+    assert "this clock is 123 ns behind now (in brackets: 456 ns behind when that was taken), give or take 6.79 us." in said
+
+
 def documented() -> set[str]:
     text = (Path(__file__).parents[2] / "docs/json.md").read_text(encoding="utf-8")
     section = text.split("## gpstime chrony --json\n")[1].split("\n## ")[0]
@@ -182,13 +237,14 @@ def test_json(chrony: Path, saved: str, capsys: pytest.CaptureFixture[str]) -> N
     code, out, _ = asked(capsys, "--from", saved, "--chrony", "4.3", "--json")
     assert code == 0
     found = json.loads(out)
-    assert (found["version"], found["via"], found["delay_s"], found["lock_limit_s"]) == ("4.3", "sock", 6e-6, 0.4)
+    assert (found["version"], found["via"], found["delay_s"], found["lock_limit_s"]) == ("4.3", "sock", 6.3e-6, 0.4)
     assert (found["late_ns"], found["doubt_ns"], found["sentences_ns"], found["n"]) == (3000, 3000, 512_000_000, 14_400)
     code, out, _ = asked(capsys, "--sources", "--json", "--socket", "/nowhere")
     table = json.loads(out)
     assert [row["state"] for row in table["sources"]] == ["*", "-"]
     assert table["sources"][0]["reach"] == 0o377
-    assert set(found) | set(table["sources"][0]) == documented(), "docs/json.md and the command agree"
+    nested = set(table["sources"][0]) | {"file", "line", "text"}
+    assert set(found) | nested == documented(), "docs/json.md and the command agree"
     assert set(table) == set(found)
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpstime.core.bound import Biases
 from gpstime.core.chrony_lines import UNKNOWN_NS, Measured, lock_limit_s, needed_delay_s, pps_lines, seconds, shm_lines, sock_lines
 
 GOLDEN = Path(__file__).parent / "chrony_golden"
@@ -76,7 +77,14 @@ def delay_in(lines: list[str]) -> float:
 
 def test_each_way_has_that_delay() -> None:
     for way in ("sock", "shm", "pps"):
-        assert delay_in(lines_of((4, 3), way)) == 13e-6
+        assert delay_in(lines_of((4, 3), way)) == 14e-6
+
+
+def test_the_bound_has_all_that_a_loop_does_not_see() -> None:
+    """The biases of the error bound: the stamps, the receiver, its cable. Half of `delay` must not be less."""
+    biases = Biases(pulse_ns=6_500.0)
+    assert HAT.bound_ns == round(biases.total_ns)
+    assert delay_in(lines_of((4, 3), "sock")) >= 2e-9 * biases.total_ns > 13e-6
 
 
 def test_a_lateness_of_which_nothing_is_known_gets_a_millisecond_and_says_so() -> None:

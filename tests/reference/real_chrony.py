@@ -172,6 +172,11 @@ class Running:
             return None
         return [line.split(",") for line in done.stdout.splitlines()] if done.returncode == 0 else None
 
+    def table(self) -> str:
+        """What chronyc shows to people, the legend above it."""
+        command = [self.found.chronyc, "-h", f"{self.folder}/command", "-n", "sources", "-v"]
+        return subprocess.run(command, env=self.found.environment(), capture_output=True, text=True, timeout=30, check=True).stdout
+
     def stop(self, kill: bool = False) -> None:
         """End it by its process id; `kill`: so that it has no time to clean up."""
         process, self._process = self._process, None

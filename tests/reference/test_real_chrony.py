@@ -20,7 +20,8 @@ from gpstime.app.chrony import SOCKET
 from gpstime.app.feeds import Feeds
 from gpstime.app.run import run
 from gpstime.core.chrony_lines import Measured, shm_lines, sock_lines
-from gpstime.core.chrony_sources import explain, parse
+from gpstime.core.chrony_sources import explain
+from gpstime.core.chrony_table import parse
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.drivers.chrony_program import Version, installed, sources
@@ -178,6 +179,10 @@ def test_chronyd_selects_our_source_and_agrees_with_the_truth_within_its_own_bou
         told = {source.name: row.why for source, row in zip(explained, explain(explained, 0.4, feeding=True), strict=True)}
         assert told["GPST"] == "chrony follows this one."
         assert "`noselect`" in told["GPSH"]
+        for_people, unreadable = parse(chronyd.table())
+        assert not unreadable
+        assert [(s.mode, s.name, s.stratum, s.poll) for s in for_people] == [(s.mode, s.name, s.stratum, s.poll) for s in explained]
+        assert all(s.offset_s is not None and s.measured_s is not None and s.error_s is not None for s in for_people)
 
         # It is killed (its socket stays), starts, stops (its socket goes), starts: each is a state, and the next sample arrives.
         sock, sample = doors[0], feeds.feeds[0].last
