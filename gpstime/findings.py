@@ -216,7 +216,7 @@ class ErrorBound:
     times the time since. `parts`: the ledger, name to ns (see `core.bound`); empty where nothing is known (`bound_ns` inf).
 
     `extrapolated`: no pulse has come for longer than forecasts have been scored ahead, so that what moves the crystal more slowly
-    (the day's temperature) is not in the bound.
+    (the day's temperature) may not be in the bound.
     """
 
     as_of: RawNs

@@ -48,8 +48,9 @@ def say(value: Event | Finding) -> str:
 def assumed(seen_s: float) -> str:
     """What a forecast beyond `seen_s` rests on."""
     if not seen_s:
-        return "no forecast was scored yet: a drift that seconds don't show, such as the day's temperature, is not in it"
-    return f"forecasts were scored up to {say_duration(seen_s)} ahead: what is slower, such as the day's temperature, is not in it"
+        return "no forecast was scored yet: what seconds don't show, such as the day's temperature, may not be in it"
+    ahead = f"forecasts were scored up to {say_duration(seen_s)} ahead"
+    return f"{ahead}: what is slower, such as the day's temperature, may not be in it"
 
 
 def worrying(value: Event | Finding) -> bool:

@@ -70,8 +70,9 @@ class Phase(TwoState):
 
     def ahead(self, seconds: float) -> tuple[float, float]:
         """Phase (ns) and frequency (ppb) so long after the last pulse."""
-        x, y, slope = self.x + self._jump[0], self.y + self._jump[1], self._trend.over(seconds)
-        return x + seconds * (y + 0.5 * slope * seconds), y + slope * seconds
+        x, y = self.x + self._jump[0], self.y + self._jump[1]
+        bent, turned = self._trend.adds(seconds)
+        return x + seconds * y + bent, y + turned
 
     @property
     def wider2(self) -> float:
@@ -99,7 +100,9 @@ class Phase(TwoState):
         assert dt > 0.0, "pulses come in order"
         self.last = n
         self.pulses += 1
-        self.predict(dt, self._trend.over(dt), q2, w2) if self._grows else self._predict_only(dt)
+        bent, turned = self._trend.adds(dt)
+        self.predict(dt, 0.0, q2, w2) if self._grows else self._predict_only(dt)
+        self.x, self.y = self.x + bent, self.y + turned
         miss = z - self.x
         s = self.pxx + self.noise2
         self._jump = (0.0, 0.0)

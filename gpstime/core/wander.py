@@ -3,9 +3,7 @@
 The filter's levels are learned from seconds; what moves a crystal over hours (the day's temperature, loads that come and go) is not
 in them, or too much of it. So four times in each of several times T (5 min to a day) the filter forecasts the phase T ahead, as if
 no pulse came any more, and T later the forecast is scored: its miss in units of the sigma that the filter gave it. What those
-scores ask for is what the sigma of a holdover has to be multiplied with. The longer T, the fewer the scores, so from each T to the
-next a small filter carries level and rise of ln of that factor: it starts at 0, and at long T it goes on as it went at shorter ones
-until there is something to go by.
+scores ask for is what the sigma of a holdover has to be multiplied with (`factors`).
 """
 
 from __future__ import annotations
@@ -15,6 +13,8 @@ from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from gpstime.core.factors import Seen, factors
 
 if TYPE_CHECKING:
     from gpstime.core.phase import Phase
@@ -31,19 +31,11 @@ KEPT = 1024
 """Scores kept of each: a day for the shortest, half a year for the longest."""
 WORTH = 0.25
 """What one of these overlapping forecasts is worth in forecasts that overlap with none."""
-LEAST_WORTH = 1.0
+LEAST_WORTH, RELIED = 1.0, 3.0
+"""So many must have been scored to say something of the factor, and for a forecast of that length to be relied on."""
 FEW = 5.0
 SCATTER, SCATTER_RMS = 1.0, 0.5
 """Variance of ln of a 95 % quantile, and of a root mean square, from one forecast."""
-START, RISE = 0.3, 0.05
-"""What is believed before anything was scored: ln of the factor at the shortest T is 0, and rises by 0 each time T doubles; one
-sigma of both."""
-ROUGH, BEND = 0.03, 0.08
-"""How much level and rise may change from one T to the next."""
-ROUGH_DAY = 0.5
-"""The same for the level at a day; and what grew towards it does not go on, since the day's swing is over then."""
-UNSURE, MOST_UNSURE = 1.42, 0.23
-"""A scale that is not known makes tails: so much is added to ln of the factor for each unit of its variance, to hold 95 %."""
 LATE = 0.02
 """A forecast is scored by a pulse at most so much later (of its T); else pulses were missing."""
 LEAST = 600
@@ -67,7 +59,7 @@ class Lead:
         if len(self.scores) > KEPT:
             del self.sizes[bisect_left(self.sizes, self.scores.popleft())]
 
-    def seen(self) -> tuple[float, float] | None:
+    def seen(self) -> Seen:
         """ln of the factor that these scores ask for, and its variance: by their 95 % quantile where they are many, by their mean
         square where they are few."""
         sizes = self.sizes
@@ -92,6 +84,7 @@ class Wander:
         self.leads = [Lead(t) for t in LEADS_S]
         self._soonest = 0
         self._factors: list[tuple[float, float]] = []
+        self._sigmas = [1.0] * len(LEADS_S)
 
     def forget(self) -> None:
         """The count of seconds began anew: what was forecast can't be scored; what was scored stays."""
@@ -102,14 +95,15 @@ class Wander:
 
     @property
     def seen_s(self) -> float:
-        """So far ahead forecasts have been scored, often enough to say something."""
-        return float(max((lead.seconds for lead in self.leads if WORTH * len(lead.sizes) >= LEAST_WORTH), default=0))
+        """So far ahead forecasts have been scored, often enough to rely on."""
+        return float(max((lead.seconds for lead in self.leads if WORTH * len(lead.sizes) >= RELIED), default=0))
 
     def look(self, phase: Phase) -> None:
         """The filter has used a pulse."""
         n = phase.last
         if n < self._soonest or phase.pulses < LEAST:
             return
+        scored = False
         for lead in self.leads:
             waiting = lead.waiting
             while waiting and waiting[0][0] <= n:
@@ -117,10 +111,12 @@ class Wander:
                 if n - due <= LATE * lead.seconds:
                     here, frequency = phase.ahead(0.0)
                     lead.score(min(abs(here - frequency * (n - due) - x) / sigma, WIDEST))
-                    self._factors = []
+                    scored = True
             if n >= lead.next:
                 lead.next = n + lead.seconds // OFTEN
                 waiting.append((n + lead.seconds, phase.ahead(lead.seconds)[0], phase.doubt_ns(lead.seconds)))
+        if scored:
+            self._factors, self._sigmas = [], [phase.doubt_ns(t) for t in LEADS_S]
         self._soonest = min(min(lead.next, lead.waiting[0][0] if lead.waiting else lead.next) for lead in self.leads)
 
     def factor(self, seconds: float) -> float:
@@ -136,28 +132,10 @@ class Wander:
         return math.exp(fa + (fb - fa) * (where - a) / (b - a)) if where < b else math.exp(fb)
 
     def _chain(self) -> list[tuple[float, float]]:
-        """(ln T, ln factor) for each T: from each to the next a filter of two states, level and its rise."""
-        points = [(math.log(SOON_S), 0.0)]
-        if not any(lead.sizes for lead in self.leads):
-            return [*points, (math.log(LEADS_S[-1]), 0.0)]
-        level = rise = cross = 0.0
-        plevel, prise = START**2, RISE**2
-        for i, lead in enumerate(self.leads):
-            if i:
-                last = i == len(self.leads) - 1
-                level += min(rise, 0.0) if last else rise
-                plevel += 2.0 * cross + prise + (ROUGH_DAY if last else ROUGH) ** 2
-                cross += prise
-                prise += BEND**2
-            if (seen := lead.seen()) is not None:
-                value, variance = seen
-                s = plevel + variance
-                k, kr, e = plevel / s, cross / s, value - level
-                level += k * e
-                rise += kr * e
-                prise -= kr * cross
-                cross -= k * cross
-                plevel -= k * plevel
-            points.append((math.log(lead.seconds), level + min(UNSURE * plevel, MOST_UNSURE)))
-        points.append((points[-1][0] + math.log(2.0), points[-1][1] + rise))
-        return points
+        """(ln T, ln factor) for each T; beyond a day it stays."""
+        begin = (math.log(SOON_S), 0.0)
+        seen = [lead.seen() for lead in self.leads]
+        if not any(seen):
+            return [begin, (math.log(LEADS_S[-1]), 0.0)]
+        found = factors(LEADS_S, self._sigmas, seen)
+        return [begin, *((math.log(t), f) for t, f in zip(LEADS_S, found, strict=True))]

@@ -60,7 +60,7 @@ def _ledger(bound: ErrorBound) -> list[tuple[str, str]]:
     noise = ", ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("fit", "jitter", "age", "wander"))
     sigma = math.sqrt(sum(p[name] ** 2 for name in ("fit", "jitter", "age", "wander")))
     beyond = (
-        "no forecast of such a length was scored: what moves the crystal as slowly, such as the day's temperature, is not in it"
+        "few forecasts so far ahead were scored: what moves the crystal as slowly, such as the day's temperature, may not be in it"
     )
     return [
         ("bound", f"± {say_time(bound.bound_ns / 1e9)} (95 %), {bound.status.value}, growing by {bound.growth_ppb:.3g} ppb"),

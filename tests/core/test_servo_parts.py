@@ -210,6 +210,13 @@ def test_a_trend_is_used_once_it_is_plain() -> None:
         trend.learn(moved, 1.0, n)
         fixed.learn(moved, 1.0, n)
     assert trend.over(600.0) == pytest.approx(0.5, abs=0.1)
+    straight = 0.5 * trend.over(600.0) * 600.0**2
+    assert trend.adds(600.0)[0] == pytest.approx(straight, rel=1e-3)
+    assert trend.adds(2.0) == pytest.approx((2.0 * trend.slope, 2.0 * trend.slope))
+    # no trend lasts a day: a swing that takes a day is where it was, and a straight line would be a second off
+    assert trend.adds(86_400.0) == pytest.approx((0.0, 0.0), abs=1e-3)
+    assert trend.adds(200_000.0) == pytest.approx((0.0, 0.0), abs=1e-3)
+    assert 0.5 * trend.over(86_400.0) * 86_400.0**2 > 1e9
     assert abs(trend.over(600.0)) < abs(trend.slope)
     assert fixed.slope == fixed.over(600.0) == 0.0
     for n in range(6000, 20_000):
