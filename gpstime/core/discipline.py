@@ -188,7 +188,8 @@ class Discipline:
         return self.expected.why or beyond
 
     def _announce(self, at: RawNs, left: float, out: list[Finding]) -> None:
-        rate = self.policy.max_slew_ppb - math.copysign(1.0, left) * self.servo.phase.ahead(0.0)[1]  # the drift takes its share
+        most, y = self.policy.max_slew_ppb, self.servo.phase.ahead(0.0)[1]
+        rate = min(most, most - math.copysign(1.0, left) * y)  # a drift in the way takes its share
         if rate <= 0.0:
             return
         arrives_s = abs(left) / rate

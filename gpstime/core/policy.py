@@ -27,7 +27,7 @@ class Policy:
     `panic_ns`: an offset beyond this, other than at the first update, is not believed at all (0: none; ntpd's panic threshold).
     `stepout_s`: an offset that came at once and that no step of the system clock explains must last so long before it is acted on.
     `never_back`: the clock is never stepped backwards; what it is ahead is slewed away, however long that takes.
-    `max_slew_ppb`: the largest frequency correction, drift included.
+    `max_slew_ppb`: the largest frequency correction, drift included; and no offset goes faster, whichever way the drift is.
     `free_ns`: beyond this bound a holdover is a free-running clock, and nobody should be told its time any more.
     `second_known`: the clock is known to be right to half a second (another source said so), so that a pulse needs no sentence to
     name its second. `next_second`: the clock carries a slew of its phase from its next whole second on, as the kernel's does.

@@ -131,7 +131,7 @@ class Servo:
             out.append(Slew(bare, math.inf))
         plain = phase.jumping or abs(offset) > PLAIN * self.sigma_ns
         share = 1.0 if plain else SHARE + (1.0 - SHARE) * phase.gain
-        slew = Slew(self._within(bare - share * offset), LASTING_S)
+        slew = Slew(self._within(bare + self._within(-share * offset)), LASTING_S)
         self.asked_ns = slew.freq_ppb - bare
         out.append(slew)
         self._carrying = True
@@ -169,6 +169,7 @@ class Servo:
         """The correction that makes up for a frequency error; it applies to the clock's own second, which is that much longer."""
         return self._within(-y_ppb / (1.0 + y_ppb * 1e-9))
 
-    def _within(self, freq_ppb: float) -> float:
+    def _within(self, ppb: float) -> float:
+        """Of a correction with the drift in it, and of what is taken off an offset each second: adjtime carries no more."""
         most = self.policy.max_slew_ppb
-        return min(max(freq_ppb, -most), most)
+        return min(max(ppb, -most), most)

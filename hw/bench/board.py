@@ -155,15 +155,6 @@ class Board:
         found = glob.glob(str(self.tools / "usr/lib/*-linux-gnu"))
         return {**os.environ, "LD_LIBRARY_PATH": ":".join(found)}
 
-    def heartbeat(self, every_s: float = 0.01) -> None:
-        """Wake the processor this often, as the programs of a Pi do.
-
-        Without it this board idles without a tick for most of a second, and the kernel carries a phase asked of adjtime too far:
-        a change of its rate is taken back at the first tick after the second, not at its end.
-        """
-        code = f"import time\nwhile True: time.sleep({every_s})"
-        self._started.append(subprocess.Popen([sys.executable, "-c", code], text=True))
-
     def chronyd(self, configuration: str, log: Path) -> subprocess.Popen[str]:
         """Start the real chronyd, from Debian's package; it may steer this machine's clock: it is the guest's."""
         Path("/run/chrony").mkdir(mode=0o750, exist_ok=True)
