@@ -191,11 +191,22 @@ class NtpShm:
         ident = self._memory.get(KEY + self._unit, size, IPC_CREAT | self._mode)
         if ident == self._ident:
             return
+        if self._larger(size):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         address = self._memory.attach(ident)
         self.close()
         self._ident, self._address = ident, address
         self._shared = self._struct.from_address(address)
         self._count, self._unread = None, 0
+
+    def _larger(self, size: int) -> bool:
+        """A segment that is there with more bytes: shmget refuses only one that is too small, and whoever reads 96 bytes would find
+        nothing in 80 where it looks."""
+        try:
+            self._memory.get(KEY + self._unit, size + 1, 0)
+        except OSError:
+            return False
+        return True
 
     def _trouble(self, e: OSError) -> Taking:
         if e.errno in (errno.EACCES, errno.EPERM):

@@ -32,6 +32,8 @@ class FakeMemory:
         if self.refuses:
             raise OSError(self.refuses, os.strerror(self.refuses))
         if key not in self.by_key:
+            if not flags & IPC_CREAT:
+                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
             self.by_key[key] = len(self.segments)
             self.segments[len(self.segments)] = ctypes.create_string_buffer(size)
         ident = self.by_key[key]
@@ -163,10 +165,19 @@ def test_what_the_kernel_refuses_is_a_state_and_tried_again(number: int, state: 
     assert shm.offer(SAMPLE).state == "ok"
 
 
-def test_a_segment_of_a_program_with_another_time_t() -> None:
+@pytest.mark.parametrize(("theirs", "ours"), [(32, 64), (64, 32)])
+def test_a_segment_of_a_program_with_another_time_t(theirs: int, ours: int) -> None:
+    """The kernel refuses a segment that is too small only; in one that is too large a reader would look elsewhere."""
     memory = FakeMemory()
-    NtpShm(2, 32, memory=memory).look()
-    assert NtpShm(2, 64, memory=memory).offer(SAMPLE).state == "layout"
+    NtpShm(2, theirs, memory=memory).look()
+    before = bytes(memory.segments[0])
+    shm = NtpShm(2, ours, memory=memory)
+    for taking in (shm.look(), shm.offer(SAMPLE)):
+        assert taking.state == "layout"
+        assert "another size" in taking.why
+    assert bytes(memory.segments[0]) == before
+    memory.by_key.clear()  # ipcrm -M, and a program with our time_t
+    assert shm.offer(SAMPLE).state == "ok"
 
 
 def test_32_bits_end_in_2038() -> None:
@@ -179,7 +190,8 @@ def test_32_bits_end_in_2038() -> None:
 def test_the_rights_that_a_new_segment_gets(unit: int, mode: int | None, asked: int) -> None:
     memory = FakeMemory()
     NtpShm(unit, 64, mode, memory).look()
-    assert memory.asked == [(KEY + unit, 96, IPC_CREAT | asked)]
+    assert memory.asked[0] == (KEY + unit, 96, IPC_CREAT | asked)
+    assert all(not flags & IPC_CREAT for *_, flags in memory.asked[1:])
     assert mode_of(unit) == (0o600 if unit < 2 else 0o666)
 
 
@@ -206,6 +218,8 @@ def test_the_kernels_own_segments(unit: int) -> None:
     shm.close()
     assert other.valid == 0, "who ends takes his last sample along"
     memory.detach(address)
+    other_bits = NtpShm(unit, 32, 0o600)
+    assert other_bits.look().state == "layout"
     with pytest.raises(OSError, match=os.strerror(errno.EINVAL)):
         memory.get(KEY + unit, 4096, 0)
     with pytest.raises(OSError, match=os.strerror(errno.ENOENT)):
