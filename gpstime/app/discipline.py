@@ -11,7 +11,7 @@ from gpstime.app.dry_run import DryWorld
 from gpstime.app.interrupt import Interruptible
 from gpstime.app.run import run
 from gpstime.app.steered import Declarer, SteeredWorld, biases_of
-from gpstime.app.worlds import Opened
+from gpstime.app.worlds import Opened, made_up
 from gpstime.core.bound import Biases
 from gpstime.core.engine import Engine
 from gpstime.core.policy import Policy
@@ -63,6 +63,8 @@ class Disciplined:
     interrupted: bool = False
     true_offset_ns: int | None = None
     """Of a simulated clock at the end: the truth."""
+    late_ns: int | None = None
+    """How late the pulse's stamps are known to be; taken off before the loop hears them."""
 
 
 class _Gathering:
@@ -140,7 +142,7 @@ def discipline(
     loop = engine.discipline
     assert loop is not None
     loop.biases = biases or biases_of(getattr(opened.world, "head", {}))
-    out = Disciplined(name, steer, opened.simulated)
+    out = Disciplined(name, steer, made_up(opened))
     world: World = opened.world
     extra: list[Sink] = []
     if not steer:

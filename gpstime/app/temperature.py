@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from gpstime.app.discipline import Limited
 from gpstime.app.interrupt import Interruptible
 from gpstime.app.run import run
-from gpstime.app.worlds import Opened
+from gpstime.app.worlds import Opened, made_up
 from gpstime.core.engine import Engine
 from gpstime.core.thermal import ThermalModel
 from gpstime.core.warmth import Warmth
@@ -70,4 +70,4 @@ def learn(opened: Opened, leap: LeapTable, name: str, limit_s: float | None = No
         found.append(Sensor(sensor, len(celsius), min(celsius), max(celsius), model))
     helping = [sensor for sensor in found if sensor.model is not None and sensor.model.helps]
     best = max(helping, key=lambda sensor: 0.0 if sensor.model is None else sensor.model.gain, default=None)
-    return Learned(name, opened.simulated, listening.pulses, listening.readings, found, best, interrupt.interrupted)
+    return Learned(name, made_up(opened), listening.pulses, listening.readings, found, best, interrupt.interrupted)

@@ -108,6 +108,12 @@ def _live(args: argparse.Namespace) -> Opened:
     return Opened(world, fitted.not_before, False, tuple(fitted.sinks), fitted.trim_of, pulses, machine, fitted.clock)
 
 
+def made_up(opened: Opened) -> bool:
+    """A simulated board, or a recording that says of itself that it is one of such a board."""
+    head = getattr(opened.world, "head", {})
+    return opened.simulated or head.get("host") == "simulated"
+
+
 def open_world(name: str, args: argparse.Namespace) -> Opened:
     """The world named `name`; the options of a simulated board are in `args`. Errors of set-up come as GpstimeError."""
     if name == "sim":

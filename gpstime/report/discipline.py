@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 
 from gpstime.app.discipline import discipline, rivals
@@ -112,7 +113,7 @@ def policy_of(args: argparse.Namespace) -> Policy:
 
 def command(args: argparse.Namespace) -> int:
     """Exit code 0 if the clock was tracking at the end, 1 if not, 2 where it can't be steered at all."""
-    from gpstime.app.worlds import open_world
+    from gpstime.app.worlds import made_up, open_world
     from gpstime.drivers.leap_files import load
 
     policy, clock = policy_of(args), None
@@ -134,10 +135,11 @@ def command(args: argparse.Namespace) -> int:
     if opened.simulated:
         biases = replace(biases, pulse_ns=_simulated_bias(args))
     if not args.json:
-        print(_headline(args, live), flush=True)
+        print(_headline(args, made_up(opened)), flush=True)
     done = discipline(
         opened, load(), policy, name=args.world, clock=clock, steer=args.steer, limit_s=args.limit_s, say=_say, biases=biases
     )
+    done.late_ns = _late_ns(getattr(opened.world, "head", {}))
     if opened.simulated and args.steer:
         done.true_offset_ns = _truth(opened.world)
     print(json.dumps(as_object(done)) if args.json else as_text(done), flush=True)
@@ -152,6 +154,13 @@ def _simulated_bias(args: argparse.Namespace) -> float:
     return float(abs(args.pps_bias) * 1e9 if args.pps_bias is not None else board(args.board).irq_bias_ns)
 
 
+def _late_ns(head: Mapping[str, object]) -> int | None:
+    """What is known of the lateness of this world's stamps."""
+    stamps = head.get("stamps")
+    late_ns = stamps.get("bias_ns") if isinstance(stamps, Mapping) else None
+    return late_ns if isinstance(late_ns, int) else None
+
+
 def _truth(world: object) -> int | None:
     """By how much a simulated clock is ahead at the end."""
     from gpstime.sim.world import SimWorld
@@ -159,8 +168,7 @@ def _truth(world: object) -> int | None:
     return world.offset_now_ns if isinstance(world, SimWorld) else None
 
 
-def _headline(args: argparse.Namespace, live: bool) -> str:
-    simulated = not live and args.world == "sim"
+def _headline(args: argparse.Namespace, simulated: bool) -> str:
     first = "SIMULATED: a made-up board; no clock of this machine is touched. " if simulated else ""
     if args.steer:
         return first + ("Steering the made-up clock." if first else "STEERING this machine's clock.")

@@ -12,6 +12,9 @@ from gpstime.report.figures import say_time
 
 LONG = 6
 """Lines of one kind in the report for people."""
+BIASES = {"receiver": "receiver", "cable": "cable", "pulse": "pulse's lateness", "left": "left to steer out"}
+NOISE = {"fit": "fit", "jitter": "jitter", "age": "age", "wander": "wander with temperature and load"}
+"""Parts of the bound, as people read them."""
 
 
 def as_text(d: Disciplined) -> str:
@@ -23,7 +26,7 @@ def as_text(d: Disciplined) -> str:
     if d.correction_ppb is not None:
         lines.append(("frequency", f"{d.correction_ppb / 1e3:+.4f} ppm of correction, the bare drift, {d.updates} updates"))
     if d.bound is not None and math.isfinite(d.bound.bound_ns):
-        lines += _ledger(d.bound)
+        lines += _ledger(d.bound, d.late_ns)
     if d.coverage is not None:
         lines.append(
             ("coverage", f"{100 * d.coverage:.1f} % of {d.coverage_seconds} pulses were within the bound of the second before")
@@ -54,17 +57,18 @@ def _some(texts: list[str]) -> str:
     return "none" if not texts else "; ".join(texts[:LONG]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _ledger(bound: ErrorBound) -> list[tuple[str, str]]:
+def _ledger(bound: ErrorBound, late_ns: int | None) -> list[tuple[str, str]]:
     p = bound.parts
-    biases = " + ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("receiver", "cable", "pulse", "left"))
-    noise = ", ".join(f"{name} {say_time(p[name] / 1e9)}" for name in ("fit", "jitter", "age", "wander"))
-    sigma = math.sqrt(sum(p[name] ** 2 for name in ("fit", "jitter", "age", "wander")))
+    biases = " + ".join(f"{said} {say_time(p[name] / 1e9)}" for name, said in BIASES.items())
+    noise = ", ".join(f"{said} {say_time(p[name] / 1e9)}" for name, said in NOISE.items())
+    sigma = math.sqrt(sum(p[name] ** 2 for name in NOISE))
     beyond = (
         "few forecasts so far ahead were scored: what moves the crystal as slowly, such as the day's temperature, may not be in it"
     )
     return [
         ("bound", f"± {say_time(bound.bound_ns / 1e9)} (95 %), {bound.status.value}, growing by {bound.growth_ppb:.3g} ppb"),
         ("", f"= {biases} (these add up)"),
+        *([("", f"  (the pulse's stamps come {say_time(late_ns / 1e9)} late as far as is known, taken off)")] if late_ns else []),
         ("", f"+ {SIGMAS:g} x {say_time(sigma / 1e9)} ({noise}; these in quadrature)"),
         *([("", beyond)] if bound.extrapolated else []),
     ]
@@ -90,6 +94,7 @@ def as_object(d: Disciplined) -> dict[str, object]:
         "offset_ns": _round(d.offset_ns),
         "offset_sigma_ns": _round(d.offset_sigma_ns),
         "true_offset_ns": d.true_offset_ns,
+        "late_ns": d.late_ns,
         "correction_ppb": _round(d.correction_ppb),
         "bound_ns": _round(bound.bound_ns) if bound is not None and known else None,
         "growth_ppb": _round(bound.growth_ppb) if bound is not None and known else None,

@@ -80,7 +80,7 @@ def command(args: argparse.Namespace) -> int:
         from gpstime.report import outages
 
         return outages.command(args)
-    from gpstime.app.worlds import open_world
+    from gpstime.app.worlds import made_up, open_world
     from gpstime.drivers.leap_files import load
 
     lasts_s = args.minutes * 60.0
@@ -106,7 +106,7 @@ def command(args: argparse.Namespace) -> int:
         world = SteeredWorld(world, opened.clock)
     elif not args.steer:
         world = DryWorld(world)
-    if not args.json and opened.simulated:
+    if not args.json and made_up(opened):
         print("SIMULATED: a made-up board; no clock of this machine is touched.", flush=True)
     with Interruptible() as interrupt:
         try:

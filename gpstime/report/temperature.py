@@ -48,7 +48,7 @@ def _duration(text: str) -> float:
 def command(args: argparse.Namespace) -> int:
     """Exit code 0 if a model was found that helps, 1 if not."""
     from gpstime.app.board import TEMPERATURE_S
-    from gpstime.app.worlds import open_world
+    from gpstime.app.worlds import made_up, open_world
     from gpstime.drivers.leap_files import load
 
     if args.world == "sim" and args.limit_s is None:
@@ -60,7 +60,7 @@ def command(args: argparse.Namespace) -> int:
         opened = open_world(args.world, args)
     except DeviceError as e:
         raise UsageError(f"this machine has no pulse to learn from: {e} (for a simulated board say --world sim)") from None
-    if not args.json and opened.simulated:
+    if not args.json and made_up(opened):
         print("SIMULATED: a made-up board.", flush=True)
     learned = learn(opened, load(), args.world, args.limit_s)
     zone = args.zone or _zone(learned, args.world == LIVE)

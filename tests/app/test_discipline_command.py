@@ -138,8 +138,28 @@ def test_a_recording_can_be_looked_at_and_not_steered(capsys: pytest.CaptureFixt
     assert code == 2
     assert "a recording can't be steered" in err
     code, out, _ = ran(capsys, "--world", capture, "--json")
+    found = json.loads(out)
     assert code == 0
-    assert [round(s["delta_ns"] / 1e6) for s in json.loads(out)["steps"]] == [-50]
+    assert [round(s["delta_ns"] / 1e6) for s in found["steps"]] == [-50]
+    assert (found["simulated"], found["late_ns"]) == (True, None)
+    _, out, _ = ran(capsys, "--world", capture)
+    assert out.splitlines()[0].startswith("SIMULATED: ")
+    assert "DRY RUN" in out.splitlines()[0]
+
+
+def test_a_lateness_that_is_known_stands_in_the_ledger(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Taken off before the loop hears of the pulse; its doubt is a part of the bound. Nobody says that this one is made up."""
+    made, real = tmp_path / "made.jsonl", tmp_path / "real.jsonl"
+    assert main(["sim", str(made), "--for", "2m"]) == 0
+    head, *rest = made.read_text().splitlines()
+    stamps = {"backend": "kernel", "bias_ns": 13_500, "bias_err_ns": 6_500, "bias_why": "a Pi 5"}
+    real.write_text("\n".join([json.dumps(json.loads(head) | {"host": "pi", "stamps": stamps}), *rest]) + "\n")
+    _, out, _ = ran(capsys, "--world", str(real))
+    assert out.startswith("DRY RUN")
+    assert "pulse's lateness 6.5 us" in out
+    assert "come 13.5 us late as far as is known, taken off" in out
+    found = json.loads(ran(capsys, "--world", str(real), "--json")[1])
+    assert (found["late_ns"], found["parts_ns"]["pulse"], found["simulated"]) == (13_500, 6_500, False)
 
 
 def test_a_rival_is_named_and_refused_before_any_device_is_opened(
