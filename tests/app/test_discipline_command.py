@@ -284,7 +284,9 @@ def test_others_are_told_bound_tai_and_a_leap_second_on_its_own_day_only() -> No
     usual = declared(UtcTime.civil(2016, 11, 30, 12), 200).declared
     assert 10 <= len(usual) <= 14, "every 16 s"
     assert {(tai, leap) for _, tai, leap in usual} == {(36, 0)}
-    assert all(b < 25_000 for b, _, _ in usual)
+    (first, _, _), *later = usual
+    assert first < 30_000, "little is known of the noise yet"
+    assert all(b < 21_000 for b, _, _ in later)
     assert {leap for _, _, leap in declared(UtcTime.civil(2016, 12, 31, 12), 200).declared} == {1}
 
 
