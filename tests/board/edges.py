@@ -22,11 +22,13 @@ def from_now(board: Any, n: int, width_s: float = 0.1, line: int | str = 18) -> 
 def heard(pps: PpsInput, playing: Any, n: int) -> list[EdgeStamp]:
     """The next `n` edges: as many as come while the player plays, and in the two seconds after it."""
     got: list[EdgeStamp] = []
-    tries = 2
-    while len(got) < n and tries:
+    after = 0
+    for _ in range(20 * n):  # an input that does not wait must not keep us for ever
         over = playing.poll() is not None
         if (stamp := pps.wait(1)) is not None:
             got.append(stamp)
         elif over:
-            tries -= 1
+            after += 1
+        if len(got) == n or after == 2:
+            break
     return got

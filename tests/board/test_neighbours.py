@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import json
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -17,7 +19,9 @@ import pytest
 from edges import from_now
 
 from gpstime.drivers.gpsd import GpsdPort
+from gpstime.drivers.ntp_shm import KEY, KernelMemory
 from gpstime.drivers.system_clock import SystemClocks
+from gpstime.drivers.timebase import MachineTime
 from gpstime.model import SerialBytes
 from gpstime.sim.oscillator import Oscillator
 from gpstime.sim.scenario import Scenario
@@ -93,6 +97,8 @@ def late_bursts_off_s(played: Any) -> float:
     said = [e.at + played.shift_ns for e in played.events if isinstance(e, SerialBytes)]
     begun = [b for a, b in itertools.pairwise(said) if b - a > NS // 5]
     assert len(got) >= 2
+    assert got == sorted(got)
+    assert got[-1] < MachineTime().now()
     return max(min(abs(at - b) for b in begun) for at in got) / NS
 
 
@@ -140,3 +146,10 @@ def test_chronyd_takes_our_samples_and_selects_us(board: Any, started: Any, tmp_
     assert abs(float(row[7])) < 20e-6, row
     before, shown, after = raw_ns(), time.time_ns(), raw_ns()
     assert abs(shown - played.true_ns((before + after) // 2)) < 20_000 + after - before
+    if "SHM" in refclock:  # chronyd itself looks only whether the count stays the same while it reads
+        memory = KernelMemory()
+        address = memory.attach(memory.get(KEY + 12, 96, 0))
+        mode, count = struct.unpack("=ii", ctypes.string_at(address, 8))
+        memory.detach(address)
+        assert (mode, count % 2) == (1, 0)
+        assert count > 2 * 150
