@@ -59,7 +59,7 @@ def code_of(text: str) -> str:
 
 
 def commands_in(text: str) -> list[tuple[str, tuple[str, ...]]]:
-    """(command, options) for each `gpstime ...` in code; a line may go on after a backslash. `rtc`, `lab` and `holdover` have two."""
+    """(command, options) for each `gpstime ...` in code; a line may go on after a backslash. `rtc`, `lab`, `holdover` have two."""
     found = []
     for line in code_of(text).replace("\\\n", " ").splitlines():
         match = re.match(r"(?:\$ )?(?:\S*bin/)?gpstime +((?:rtc|lab|holdover) [a-z]+|[a-z]+)\b(.*)", line)
@@ -176,7 +176,9 @@ def test_the_name_clash_is_told_plainly() -> None:
 
 def test_readme_examples_are_real(tmp_path: Path) -> None:
     ran = list(examples(README.read_text(encoding="utf-8")))
-    assert {command.split()[1] for command, _ in ran} == {*("measure", "nmea", "sim", "import", "replay", "export", "rtc", "lab")}
+    assert {command.split()[1] for command, _ in ran} == {
+        *("measure", "nmea", "sim", "import", "replay", "export", "rtc", "lab", "discipline")
+    }
     for command, shown in ran:
         done = run(command, tmp_path)
         assert shown_is_real(shown, done.stdout), f"python tests/readme_examples.py mends this: $ {command}\n{done.stdout}"
@@ -207,7 +209,7 @@ def test_json_keys_of_measure() -> None:
 
 def test_json_keys_of_an_rtc() -> None:
     nothing = Engine(BUILT_IN.table)
-    nothing.rtc.chip = "ds3231"
+    nothing.rtc.track.chip = "ds3231"
     shown = rtc_object(RtcWatch(nothing).result(""))
     assert shown is not None
     assert documented("rtc of measure") == set(shown)
