@@ -3,6 +3,9 @@
 Both call back from a thread of their own, and the stamp is taken there: in user space, tens to hundreds of microseconds after the
 edge and milliseconds under load (F-P05). So only one edge is asked for (by the time Python looks, a short pulse is over and its
 level says nothing), and each edge is labelled as stamped in user space. Never with a bounce time, which would delay it more.
+
+lgpio's thread waits for the first pin to watch without looking whether it is there already (lgPthAlerts.c): now and then it sleeps
+through the order and no edge ever comes (one start in ten on a loaded virtual Pi). A second order wakes it.
 """
 
 from __future__ import annotations
@@ -19,9 +22,12 @@ from typing import Any, Literal
 from gpstime.drivers.timebase import MachineTime
 from gpstime.errors import DeviceBusy, DeviceError, DeviceForbidden, DeviceMissing
 from gpstime.ports import EdgeStamp, Timebase
+from gpstime.times import NS
 
 WAITING = 100
 """Edges that may wait to be taken; more are a noisy pin, and are counted as missed."""
+UNHEARD_NS = 3 * NS
+"""Without any edge for so long after the start, rpi-lgpio is given its order once more."""
 
 
 def load() -> Any:
@@ -105,10 +111,15 @@ class PpsRpiGpio:
             gpio.setmode(gpio.BCM)
             gpio.setup(line, gpio.IN)
             self._open = True
-            gpio.add_event_detect(line, gpio.RISING if edge == "assert" else gpio.FALLING, callback=self._on_edge)
+            self._watch()
         except Exception as error:  # RuntimeError, ValueError, lgpio.error: the two agree on no type
             self.close()
             raise translated(error, self.flavour, line) from None
+        self._again_at = self._now() + UNHEARD_NS if self.flavour == "rpi-lgpio" else None
+
+    def _watch(self) -> None:
+        gpio = self._gpio
+        gpio.add_event_detect(self._line, gpio.RISING if self._edge == "assert" else gpio.FALLING, callback=self._on_edge)
 
     def _on_edge(self, channel: int) -> None:
         """In the library's thread: the stamp first."""
@@ -131,7 +142,18 @@ class PpsRpiGpio:
         try:
             return self._edges.get(timeout=timeout_s) if timeout_s > 0 else self._edges.get_nowait()
         except Empty:
+            if self._again_at is not None and self._now() >= self._again_at:
+                self._again_at = None
+                if not self._seq:
+                    self._watch_again()
             return None
+
+    def _watch_again(self) -> None:
+        try:
+            self._gpio.remove_event_detect(self._line)
+            self._watch()
+        except Exception as error:
+            raise translated(error, self.flavour, self._line) from None
 
     def close(self) -> None:
         was_open, self._open = self._open, False

@@ -26,7 +26,10 @@ class LgpioError(Exception):
 
 
 class FakeRpiGpio:
-    """`board`: pi4 or pi5; `kernel`: its version; `held`: pins of other drivers; `access`: may open /dev/gpiomem and gpiochips."""
+    """`board`: pi4 or pi5; `kernel`: its version; `held`: pins of other drivers; `access`: may open /dev/gpiomem and gpiochips.
+
+    `unheard`: so many orders to watch a pin that lgpio's thread sleeps through.
+    """
 
     UNKNOWN, BOARD, BCM = -1, 10, 11
     OUT, IN, LOW, HIGH = 0, 1, 0, 1
@@ -42,6 +45,7 @@ class FakeRpiGpio:
         held: Iterable[int] = (),
         access: bool = True,
         late_ns: int = 200_000,
+        unheard: int = 0,
     ) -> None:
         self.VERSION = "0.7.1" if flavour == "RPi.GPIO" else "0.7.2"
         if flavour == "rpi-lgpio":
@@ -51,6 +55,7 @@ class FakeRpiGpio:
         self.flavour, self._board, self._kernel = flavour, board, kernel
         self._held, self._access = set(held), access
         self._time, self.late_ns = time, late_ns
+        self._unheard = unheard
         self._mode = self.UNKNOWN
         self._inputs: set[int] = set()
         self._watched: dict[int, tuple[int, Callable[[int], object] | None, int]] = {}
@@ -123,7 +128,8 @@ class FakeRpiGpio:
         # kernels from 6.6 on number GPIOs from 512, where this library does not look
         if self.flavour == "RPi.GPIO" and (self._kernel >= (6, 6) or pin in self._held):
             raise RuntimeError("Failed to add edge detection")
-        self._watched[pin] = (edge, callback, bouncetime or 0)
+        self._watched[pin] = (edge, None if self._unheard else callback, bouncetime or 0)
+        self._unheard = max(0, self._unheard - 1)
 
     def remove_event_detect(self, channel: int) -> None:
         self._watched.pop(self._pin(channel), None)

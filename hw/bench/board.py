@@ -65,9 +65,10 @@ class Board:
         return self.pull_of(line), "pull-down", "pull-up"
 
     def pull(self, line: int | str, up: bool) -> None:
-        """Put a line up or down, at once."""
+        """Put a line up or down, at once; and wait a bit, for its interrupt is run when nobody computes."""
         file, *levels = self.levels(line)
         Path(file).write_text(levels[up])
+        time.sleep(0.001)
 
     def pulses(self, at: Iterable[int], width_s: float = 0.1, line: int | str = 18, inverted: bool = False) -> Iterator[Deed]:
         """Pulses that begin at these times, in order. One that begins within the one before (a bounce) ends that half-way."""

@@ -75,10 +75,10 @@ def lgpio(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_rpi_lgpio_under_the_name_of_rpi_gpio(board: Any, lgpio: None) -> None:
     pps = PpsRpiGpio(FREE)
-    at, playing = from_now(board, 3, 0.6, line=FREE)
+    at, playing = from_now(board, 8, 0.6, line=FREE)  # in real time lgpio may need to be told twice, and that takes 3 s
     got = heard(pps, playing, 3)
     pps.close()
-    board.played(playing)
+    at = at[:3]
     assert [(s.stamped_by, s.native, s.edge, s.seq) for s in got] == [("user", "raw", "assert", k) for k in (1, 2, 3)]
     assert min(s.stamp - t for s, t in zip(got, at, strict=True)) >= 0
     if board.travels:

@@ -45,6 +45,22 @@ def test_silence_is_no_error() -> None:
     assert PpsRpiGpio(18, time=Clock(), gpio=made(Clock())).wait(0.001) is None
 
 
+def test_an_order_that_lgpio_slept_through_is_given_again_once() -> None:
+    for unheard, heard in ((0, 7), (1, 4), (2, 0)):
+        clock = Clock()
+        gpio = made(clock, "rpi-lgpio", unheard=unheard)
+        start = clock.at
+        gpio.wire(18, [(start + k * NS, True) for k in range(1, 8)])
+        pps = PpsRpiGpio(18, time=clock, gpio=gpio)
+        got = []
+        for k in range(1, 9):
+            gpio.arrive(RawNs(start + k * NS + NS // 2))
+            while (stamp := pps.wait(0)) is not None:
+                got.append(stamp)
+        assert len(got) == heard, unheard
+        assert [s.seq for s in got] == list(range(1, heard + 1))
+
+
 def test_a_noisy_pin_does_not_fill_the_memory() -> None:
     clock = Clock()
     gpio = made(clock)
