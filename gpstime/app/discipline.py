@@ -169,10 +169,12 @@ def discipline(
 def rivals(who: Sequence[str], takeover: bool) -> None:
     """DeviceBusy where another program steers the clock and nobody said to take over (P18)."""
     if who and not takeover:
+        from gpstime.drivers.steering import unit_of
+
         names = " and ".join(who)
-        program = who[0].partition(" ")[0]
+        program, _, pid = who[0].rstrip(")").partition(" (pid ")
+        unit = (pid.isdigit() and unit_of(int(pid))) or program
         raise DeviceBusy(
-            f"{names} steer{'' if len(who) > 1 else 's'} this clock, and two would fight over it: systemctl stop {program} (and "
-            "disable it), "
-            "or say --takeover to steer all the same"
+            f"{names} steer{'' if len(who) > 1 else 's'} this clock, and two would fight over it: systemctl stop {unit} (and "
+            "disable it), or say --takeover (the service: takeover = true) to steer all the same"
         )

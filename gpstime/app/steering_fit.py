@@ -41,6 +41,7 @@ def outages_of(folder: str, told: Callable[[str], None]) -> Outages:
 def kernel_clock(d: Discipline, clocks: Clocks, watch: SteeringWatch) -> SteeredClock:
     """DeviceBusy where somebody else steers it already."""
     from gpstime.drivers.kernel_clock import KernelClock  # only who steers needs it
+    from gpstime.drivers.steering_flag import Flag
 
     rivals(watch.who(), d.takeover)
-    return KernelClock(clocks, on_frequency=watch.expect, on_stranger=watch.found, beats=True)
+    return KernelClock(clocks, on_frequency=watch.expect, on_stranger=watch.found, beats=True, flag=Flag())

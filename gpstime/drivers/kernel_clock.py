@@ -30,6 +30,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpstime.drivers.adjtimex import STA_DEL, STA_INS, STA_PLL, STA_UNSYNC, TICK_US, Call, kernel_call
+from gpstime.drivers.steering_flag import Flag
 from gpstime.model import Applied, Slew, Step
 from gpstime.ports import Clocks, Together
 from gpstime.times import NS, RawNs
@@ -71,7 +72,8 @@ class KernelClock:
 
     `beats`: somebody calls `beat` each second, from another thread maybe.
     `on_frequency` is told each frequency that was really set (ppb), so that nobody takes it for a stranger's; `on_stranger` each
-    that we find in force and did not set (it is set right again for as long as we are asked to carry phase).
+    that we find in force and did not set (it is set right again for as long as we are asked to carry phase). `flag`: shown while
+    the clock is steered, for other gpstimes to see.
     """
 
     max_freq_ppb = FREQ_PPB
@@ -86,6 +88,7 @@ class KernelClock:
         on_frequency: Callable[[float], None] = lambda ppb: None,
         on_stranger: Callable[[float], None] = lambda ppb: None,
         beats: bool = False,
+        flag: Flag | None = None,
     ) -> None:
         if call is None or timex_type is None:
             call, timex_type = kernel_call()
@@ -93,7 +96,7 @@ class KernelClock:
         self._steps = 0
         self._era = era or (lambda: self._steps)
         self._on_frequency, self._on_stranger = on_frequency, on_stranger
-        self._beats = beats
+        self._beats, self._flag = beats, flag
         self._lock = threading.Lock()
         self._engaged = False
         self._set: tuple[int, int] | None = None
@@ -176,6 +179,8 @@ class KernelClock:
             if not self._engaged:
                 return
             self._engaged, self._waiting, self._given = False, None, None
+            if self._flag is not None:
+                self._flag.strike()
             try:
                 self._ask(ADJ_SINGLESHOT, offset=0)
                 self._ask(ADJ_OFFSET, offset=0)
@@ -202,15 +207,20 @@ class KernelClock:
             self._on_stranger(self._now_ppb(found))
         freq, tick = self._set
         took = self._ask(modes | KEPT, freq=freq, tick=tick, status=self._status(), constant=0, **fields)
-        self._engaged = True
+        self._engage()
         return took
+
+    def _engage(self) -> None:
+        self._engaged = True
+        if self._flag is not None:
+            self._flag.show()
 
     def _frequency(self, ppb: float) -> float:
         """What was really set (the kernel's grain is 0.015 ppb)."""
         ticks = 0 if abs(ppb) <= FREQ_PPB else max(-MOST_TICKS, min(MOST_TICKS, round(ppb / TICK_PPB)))
         freq = round((ppb - ticks * TICK_PPB) * 65_536 / 1000)
         took = self._ask(KEPT, freq=freq, tick=TICK_US + ticks, status=self._status(), constant=0)
-        self._engaged = True
+        self._engage()
         self._set = took.freq, took.tick
         set_ppb = self._now_ppb(took)
         self._on_frequency(set_ppb)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gpstime.drivers.adjtimex import Steering, kernel_call, read_steering
 from gpstime.drivers.steerers import STEERERS
+from gpstime.drivers.steering_flag import bearers
 from gpstime.model import Applied, Event, Note
 from gpstime.times import NS, RawNs
 
@@ -26,7 +27,7 @@ UNKNOWN = "a program that is not known"
 
 
 def who_steers(root: Path = Path("/")) -> tuple[str, ...]:
-    """The daemons that steer the system clock, each once, as "chronyd (pid 612)"."""
+    """The programs that steer the system clock, each once, as "chronyd (pid 612)"; another gpstime too, and never this one."""
     found: dict[str, int] = {}
     try:
         places = [p for p in (root / "proc").iterdir() if p.name.isdigit()]
@@ -35,11 +36,32 @@ def who_steers(root: Path = Path("/")) -> tuple[str, ...]:
     for place in sorted(places, key=lambda p: int(p.name)):
         try:
             name = STEERERS.get((place / "comm").read_text("utf-8", "replace").strip())
+            if name == "chronyd" and _leaves_alone(place):
+                continue
         except OSError:
             continue
         if name:
             found.setdefault(name, int(place.name))
+    for pid in bearers(root):
+        found.setdefault("gpstime", pid)
     return tuple(f"{name} (pid {pid})" for name, pid in found.items())
+
+
+def _leaves_alone(place: Path) -> bool:
+    """A chronyd with -x, which serves time and does not touch the clock."""
+    try:
+        return b"-x" in (place / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
+def unit_of(pid: int, root: Path = Path("/")) -> str:
+    """The systemd unit that a process belongs to; "" where none is named."""
+    try:
+        places = (root / "proc" / str(pid) / "cgroup").read_text("utf-8", "replace").replace("\n", "/").split("/")
+    except OSError:
+        return ""
+    return next((place for place in reversed(places) if place.endswith(".service")), "")
 
 
 class SteeringWatch:

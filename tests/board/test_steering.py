@@ -220,6 +220,21 @@ def test_beside_chronyd_it_is_refused_unless_told_to_take_over(board: Any, gpsti
     assert json.loads(taken.stdout)["steered"] is True
 
 
+def test_a_second_gpstime_leaves_the_first_one_alone_and_the_first_may_come_back(board: Any, gpstime: Any, started: Start) -> None:
+    watched = playing(board, 120, 0.02, 15.0)
+    service = started("run", configuration=STEER)
+    time.sleep(30)
+    refused = gpstime("discipline", "--steer", "--for", "10s", configuration=SERIAL)
+    assert (refused.returncode, f"gpstime (pid {service.pid}) steers this clock" in refused.stderr) == (2, True), refused
+    dry = gpstime("discipline", "--for", "20s", "--source", "none", "--json", configuration=SERIAL)
+    assert json.loads(dry.stdout)["steered"] is False, dry
+    assert abs(watched.look()) < GOOD_NS
+    service.send_signal(signal.SIGKILL)
+    service.wait()
+    again = gpstime("discipline", "--steer", "--for", "30s", "--json", configuration=SERIAL)
+    assert (again.returncode, json.loads(again.stdout)["mode"]) == (0, "tracking"), again
+
+
 def test_a_chronyd_that_comes_later_is_noticed_and_left_the_clock(board: Any, started: Start, tmp_path: Path) -> None:
     """Two would fight: within a minute or so we stop, and chronyd's own frequency stays."""
     watched = playing(board, 330, 0.0, 50.0)

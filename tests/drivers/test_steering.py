@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from gpstime.drivers import adjtimex
 from gpstime.drivers.adjtimex import layout, read_steering
-from gpstime.drivers.steering import UNKNOWN, SteeringWatch, who_steers
+from gpstime.drivers.steering import UNKNOWN, SteeringWatch, unit_of, who_steers
+from gpstime.drivers.steering_flag import Flag, bearers
 from gpstime.model import Applied, Note
 from gpstime.sim.machine import STA_UNSYNC, FakeMachine
 from gpstime.times import NS, RawNs
@@ -19,6 +23,7 @@ def daemons(root: Path, **pids: int) -> Path:
     for name, pid in pids.items():
         (root / f"proc/{pid}").mkdir(parents=True)
         (root / f"proc/{pid}/comm").write_text(name.replace("_", "-")[:15] + "\n")
+        (root / f"proc/{pid}/cmdline").write_bytes(name.encode() + b"\0")
     return root
 
 
@@ -28,6 +33,56 @@ def test_who_steers(tmp_path: Path) -> None:
     (tmp_path / "proc/613").mkdir()
     (tmp_path / "proc/613/comm").write_text("chronyd\n")
     assert who_steers(tmp_path) == ("chronyd (pid 612)",)
+
+
+def test_a_chronyd_that_is_told_to_leave_the_clock_alone_does_not_steer(tmp_path: Path) -> None:
+    daemons(tmp_path, chronyd=612)
+    (tmp_path / "proc/612/cmdline").write_bytes(b"/usr/sbin/chronyd\0-F\x001\0-x\0")
+    assert who_steers(tmp_path) == ()
+    (tmp_path / "proc/612/cmdline").write_bytes(b"/usr/sbin/chronyd\0-F\x001\0")
+    assert who_steers(tmp_path) == ("chronyd (pid 612)",)
+
+
+def test_another_gpstime_that_steers_is_seen_and_gone_when_it_ends() -> None:
+    """By /proc/net/unix of a real kernel, from another process; this one is never its own rival."""
+    flag = Flag()
+    ask = "from gpstime.drivers.steering import who_steers; print(*who_steers())"
+
+    def seen() -> str:
+        return subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+
+    ours = f"gpstime (pid {os.getpid()})"
+    assert ours not in seen()
+    flag.show()
+    flag.show()
+    assert ours in seen()
+    assert os.getpid() not in bearers()
+    flag.strike()
+    flag.strike()
+    assert ours not in seen()
+
+
+def test_the_flag_of_a_killed_process_is_gone_with_it() -> None:
+    code = "import sys\nfrom gpstime.drivers.steering_flag import Flag\nf = Flag()\nf.show()\nprint(flush=True)\nsys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert other.stdout is not None
+    other.stdout.readline()
+    assert other.pid in bearers()
+    other.kill()
+    other.communicate()
+    assert other.pid not in bearers()
+
+
+def test_the_unit_of_a_process(tmp_path: Path) -> None:
+    (tmp_path / "proc/612").mkdir(parents=True)
+    cgroup = tmp_path / "proc/612/cgroup"
+    assert unit_of(612, tmp_path) == ""
+    cgroup.write_text("0::/system.slice/chrony.service\n")
+    assert unit_of(612, tmp_path) == "chrony.service"
+    cgroup.write_text("2:cpu:/\n1:name=systemd:/system.slice/ntpsec.service\n0::/user.slice/user-1000.slice\n")
+    assert unit_of(612, tmp_path) == "ntpsec.service"
+    cgroup.write_text("0::/user.slice/user-1000.slice/session-2.scope\n")
+    assert unit_of(612, tmp_path) == ""
 
 
 def watch(machine: FakeMachine, *names: str) -> SteeringWatch:
