@@ -1,12 +1,13 @@
 """How far off the system clock may be, now and later, with its parts: what a report prints as the ledger.
 
 Two kinds of parts. Biases hide from the loop, whatever it does, and add up linearly: the receiver's own error, the antenna's cable,
-what the pulse's stamps are late beyond what is taken off (P21), and what is known to be left to steer out. Noise adds in
-quadrature, at 95 %: the fit (how well phase is known from pulses), jitter (what a crystal does within a second, and the stamps' own
-doubt), and once no pulse comes, age (frequency not known better, white noise) and wander (of the frequency, whatever moves it: as
-the filter's levels have it, times what forecasts of that length have missed so far, see `wander`).
+what the pulse's stamps are late beyond what is taken off (P21), what is known to be left to steer out, and in a holdover what a
+model of the temperature has moved. Noise adds in quadrature, at 95 %: the fit (how well phase is known from pulses), jitter (what a
+crystal does within a second, and the stamps' own doubt), and once no pulse comes, age (frequency not known better, white noise) and
+wander (of the frequency, whatever moves it: as the filter's levels have it, times what forecasts of that length have missed so far,
+see `wander`).
 
-    bound = receiver + cable + pulse + left + 1.96 sqrt(fit^2 + jitter^2 + age^2 + wander^2)
+    bound = receiver + cable + pulse + left + model + 1.96 sqrt(fit^2 + jitter^2 + age^2 + wander^2)
 """
 
 from __future__ import annotations
@@ -104,22 +105,35 @@ def half_width(noise: Noise) -> float:
 
 
 def error_bound(
-    phase: Phase | None, biases: Biases, mode: Mode, at: RawNs, since_s: float, left_ns: float, stamp_ns: float
+    phase: Phase | None,
+    biases: Biases,
+    mode: Mode,
+    at: RawNs,
+    since_s: float,
+    left_ns: float,
+    stamp_ns: float,
+    followed: tuple[float, float] = (0.0, 0.0),
 ) -> ErrorBound:
-    """The bound at `at`, `since_s` after the last pulse used, with `left_ns` of offset known and not yet taken out."""
+    """The bound at `at`, `since_s` after the last pulse used, with `left_ns` of offset known and not yet taken out.
+
+    `followed`: how far a model of the temperature has moved the clock meanwhile (ns), and moves it each second (ppb). All of that
+    is added: whatever the model is worth, the bound holds as often as that of a clock whose frequency was kept.
+    """
     void = RawNs(at + round(HORIZON_S * NS))
     if phase is None or not phase.ready:
         return ErrorBound(at, void, math.inf, 0.0, BoundStatus.UNKNOWN, {})
     now = noise_after(phase, since_s, stamp_ns)
     left = abs(left_ns)
     sigma = now.sigma_ns
-    bound = biases.total_ns + left + SIGMAS * sigma
-    growth = SIGMAS * _growth(phase, since_s, stamp_ns, sigma)
+    moved_ns, moves_ppb = followed
+    bound = biases.total_ns + left + moved_ns + SIGMAS * sigma
+    growth = moves_ppb + SIGMAS * _growth(phase, since_s, stamp_ns, sigma)
     parts = {
         "receiver": biases.receiver_ns,
         "cable": biases.cable_ns,
         "pulse": biases.pulse_ns,
         "left": left,
+        "model": moved_ns,
         "fit": now.fit,
         "jitter": now.jitter,
         "age": now.age,

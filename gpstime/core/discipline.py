@@ -68,7 +68,7 @@ class Discipline:
         self._acted: RawNs | None = None
         self.score = Score()
         self._away = False
-        self._gone = Noise(0.0, 0.0, 0.0, 0.0)
+        self._gone, self._followed_ns = Noise(0.0, 0.0, 0.0, 0.0), 0.0
         self._asked: tuple[int, int, float] | None = None
         self._expected_noise: Noise | None = None
         self._slewing = False
@@ -108,6 +108,7 @@ class Discipline:
             self._verified = (pulse.at, pulse.run, pulse.n)
             if self._away and facts.row == 1 and self._acted is not None:  # before the filter hears of it
                 self._gone = noise_after(self.servo.phase, (pulse.at - self._acted) / NS)
+                self._followed_ns, _ = self.servo.followed(pulse.at)
         self._pulse, self._measured = pulse, offset_ns
         self.servo.hear(pulse, None if offset_ns is None else offset_ns + round(self._pending(pulse)))
 
@@ -177,7 +178,7 @@ class Discipline:
         away, self._away, left = self._away, False, self.expected.left_ns
         if not away or self._acted is None or left is None or self.expected.explained:
             return
-        bound = abs(left) + half_width(self._gone)
+        bound = abs(left) + self._followed_ns + half_width(self._gone)
         self.score.add(Outage((at - self._acted) / NS, offset, bound))
         out.append(HoldoverScored(at, (at - self._acted) / NS, offset, bound, self.score.held, self.score.outages))
 
@@ -244,6 +245,8 @@ class Discipline:
             return
         left = max(abs(self._off_ns), abs(self.expected.left_ns or 0.0), abs(self.expected.surprised_ns or 0.0))
         since_s = max(0.0, (at - self._acted) / NS)
-        self.bound = bound = error_bound(self.servo.phase, self.biases, self.mode, at, since_s, left, stamp_ns)
+        self.bound = bound = error_bound(
+            self.servo.phase, self.biases, self.mode, at, since_s, left, stamp_ns, self.servo.followed(at)
+        )
         self._facts.bound_ns = bound.bound_ns
         out.append(bound)

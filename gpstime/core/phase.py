@@ -52,6 +52,7 @@ class Phase(TwoState):
         self.levels, self.shape, self._trend = learning.levels, learning.shape, learning.trend
         self.jumps = Jumps()
         self.wander = Wander()
+        self.straight = False
         self._jump = (0.0, 0.0)
         self._far: list[tuple[int, float]] = []
         self._misses = Misses()
@@ -71,7 +72,7 @@ class Phase(TwoState):
     def ahead(self, seconds: float) -> tuple[float, float]:
         """Phase (ns) and frequency (ppb) so long after the last pulse."""
         x, y = self.x + self._jump[0], self.y + self._jump[1]
-        bent, turned = self._trend.adds(seconds)
+        bent, turned = (0.0, 0.0) if self.straight else self._trend.adds(seconds)
         return x + seconds * y + bent, y + turned
 
     @property
@@ -100,7 +101,8 @@ class Phase(TwoState):
         assert dt > 0.0, "pulses come in order"
         self.last = n
         self.pulses += 1
-        bent, turned = self._trend.adds(dt)
+        bent, turned = (0.0, 0.0) if self.straight else self._trend.adds(dt)
+        self.straight = False
         self.predict(dt, 0.0, q2, w2) if self._grows else self._predict_only(dt)
         self.x, self.y = self.x + bent, self.y + turned
         miss = z - self.x

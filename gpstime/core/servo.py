@@ -66,6 +66,7 @@ class Servo:
         self.warmth = Warmth()
         self._model: tuple[str, ThermalModel] | None = None
         self._warmed: float | None = None
+        self._turned_ppb = self._moved_ns = self._moved_s = 0.0
 
     @property
     def bare_ppb(self) -> float | None:
@@ -100,6 +101,7 @@ class Servo:
         self._at, self._measured = pulse.at, offset_ns
         self.warmth.on_pulse(pulse.at, pulse.n)
         self._warmed = None
+        self._turned_ppb = self._moved_ns = self._moved_s = 0.0
 
     def offset(self) -> float | None:
         """The clock's offset (ns) at the last pulse heard, without that pulse's noise; None without an estimate or a second."""
@@ -164,6 +166,13 @@ class Servo:
             turned = self._warmed - before
             self.phase.y += turned
             self.phase.x -= turned * since_s  # the line goes on from here; until now the clock ran as it did
+            self._moved_ns += self._turned_ppb * (since_s - self._moved_s)
+            self._turned_ppb, self._moved_s = self._turned_ppb + turned, since_s
+        self.phase.straight = True  # what the model says of the day's course is not to be said twice
+
+    def followed(self, at: RawNs) -> tuple[float, float]:
+        """How far following the temperature has moved the clock since the pulse went (ns), and moves it each second (ppb)."""
+        return abs(self._moved_ns + self._turned_ppb * ((at - self._at) / NS - self._moved_s)), abs(self._turned_ppb)
 
     def _against(self, y_ppb: float) -> float:
         """The correction that makes up for a frequency error; it applies to the clock's own second, which is that much longer."""

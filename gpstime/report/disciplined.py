@@ -12,7 +12,13 @@ from gpstime.report.figures import say_time
 
 LONG = 6
 """Lines of one kind in the report for people."""
-BIASES = {"receiver": "receiver", "cable": "cable", "pulse": "pulse's lateness", "left": "left to steer out"}
+BIASES = {
+    "receiver": "receiver",
+    "cable": "cable",
+    "pulse": "pulse's lateness",
+    "left": "left to steer out",
+    "model": "temperature's model",
+}
 NOISE = {"fit": "fit", "jitter": "jitter", "age": "age", "wander": "wander with temperature and load"}
 """Parts of the bound, as people read them."""
 
@@ -59,7 +65,7 @@ def _some(texts: list[str]) -> str:
 
 def _ledger(bound: ErrorBound, late_ns: int | None) -> list[tuple[str, str]]:
     p = bound.parts
-    biases = " + ".join(f"{said} {say_time(p[name] / 1e9)}" for name, said in BIASES.items())
+    biases = " + ".join(f"{said} {say_time(p[name] / 1e9)}" for name, said in BIASES.items() if p.get(name) or name != "model")
     noise = ", ".join(f"{said} {say_time(p[name] / 1e9)}" for name, said in NOISE.items())
     sigma = math.sqrt(sum(p[name] ** 2 for name in NOISE))
     beyond = (
