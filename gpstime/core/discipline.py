@@ -92,16 +92,14 @@ class Discipline:
             doubt = ""
             if offset_ns is None:
                 offset_ns = (pulse.edge.shown + NS // 2) % NS - NS // 2
-        self.second = second
-        if second is not None and tai is not None:
-            self.expected.on_second(second, tai)
-            if second.ns_of_day >= DAY_S * NS:
-                offset_ns = None  # :60 has no number of its own on this clock
+        if self._named(second, tai):
+            offset_ns = None  # :60 has no number of its own on this clock
         self._forbids.on_pulse(pulse)
         facts, before = self._facts, self._verified
         facts.doubt = doubt
         if offset_ns is None or doubt:
             facts.row, offset_ns = 0, None
+            self.expected.unnamed(pulse.at, pulse.edge.shown)
         else:
             follows = before is not None and before[1] == pulse.run and pulse.n - before[2] <= FOLLOWS
             facts.row = facts.row + 1 if follows else 1
@@ -110,7 +108,18 @@ class Discipline:
                 self._gone = noise_after(self.servo.phase, (pulse.at - self._acted) / NS)
                 self._followed_ns, _ = self.servo.followed(pulse.at)
         self._pulse, self._measured = pulse, offset_ns
+        gap = 0 if self._asked is None or self._asked[0] != pulse.run else pulse.n - self._asked[1]
+        due = 0 < gap <= FOLLOWS
+        self._expected_noise = noise_after(self.servo.phase, float(gap), pulse.edge.err_ns) if due else None
         self.servo.hear(pulse, None if offset_ns is None else offset_ns + round(self._pending(pulse)))
+
+    def _named(self, second: UtcTime | None, tai: TaiNs | None) -> bool:
+        """What second it is now, if that is known; whether it is a leap second."""
+        self.second = second
+        if second is None or tai is None:
+            return False
+        self.expected.on_second(second, tai)
+        return second.ns_of_day >= DAY_S * NS
 
     def _pending(self, pulse: Pulse) -> float:
         """What was asked for a second ago and is carried only now."""
@@ -130,14 +139,14 @@ class Discipline:
         asked = NOTHING
         if self.mode is Mode.TRACKING and offset is not None and verdict is not None:
             asked = self._act(pulse, offset, verdict is Verdict.STEP, out)
-        self._bound(pulse.at, pulse.edge.err_ns, out)
+        away = sum(abs(a.delta_ns) for a in asked if isinstance(a, Step))
+        self._bound(pulse.at, pulse.edge.err_ns, out, away)
         return asked
 
     def _score(self, pulse: Pulse) -> None:
-        """The bound of a second ago against this pulse."""
-        noise, asked, left = self._expected_noise, self._asked, self.expected.left_ns
-        self._expected_noise = None
-        if noise is None or asked is None or left is None or self._measured is None or asked[:2] != (pulse.run, pulse.n - 1):
+        """The bound, carried on from the pulse before, against this pulse."""
+        noise, left = self._expected_noise, self.expected.left_ns
+        if noise is None or left is None or self._measured is None:
             return
         phase = self.servo.phase
         self.coverage.add(self._measured, left, noise, math.sqrt(max(phase.noise2, phase.shape.sigma2)))
@@ -167,10 +176,11 @@ class Discipline:
         self._announce(pulse.at, after, out)
         self.updates += 1
         self._off_ns = after - self._pending(pulse)
-        self.expected.left(pulse.at, after if self.policy.next_second else after + phase_ns)
+        stepped = sum(a.delta_ns for a in asked if isinstance(a, Step))
+        apart_ns = shown - pulse.at + stepped
+        self.expected.left(pulse.at, after if self.policy.next_second else after + phase_ns, apart_ns)
         self._asked = (pulse.run, pulse.n, phase_ns)
         self._acted = pulse.at
-        self._expected_noise = noise_after(servo.phase, 1.0, pulse.edge.err_ns)
         return asked
 
     def _returned(self, at: RawNs, offset: float, out: list[Finding]) -> None:
@@ -200,8 +210,11 @@ class Discipline:
 
     # ---- all else ------------------------------------------------------------------------------------------------------------
 
-    def on_tick(self, at: RawNs, out: list[Finding]) -> tuple[Adjustment, ...]:
-        """Time passes, with pulses or without."""
+    def on_tick(
+        self, at: RawNs, out: list[Finding], now: tuple[UtcTime, TaiNs] | tuple[None, None] = (None, None)
+    ) -> tuple[Adjustment, ...]:
+        """Time passes, with pulses or without; `now`: what time it is by the last named pulse and the raw clock since."""
+        self._named(*now)
         self._look(at, out)
         if self.mode in (Mode.ACQUIRING, Mode.FAULTED):
             return NOTHING
@@ -240,10 +253,11 @@ class Discipline:
             elif change.new is Mode.ACQUIRING:
                 facts.row = min(facts.row, 1)
 
-    def _bound(self, at: RawNs, stamp_ns: float, out: list[Finding]) -> None:
-        if self._acted is None:
+    def _bound(self, at: RawNs, stamp_ns: float, out: list[Finding], away_ns: float = 0.0) -> None:
+        """As things are at `at`: a step of `away_ns` is asked for, not made; what others did to the clock is not undone yet."""
+        if self._acted is None or (self.second is not None and self.second.ns_of_day >= DAY_S * NS):
             return
-        left = max(abs(self._off_ns), abs(self.expected.left_ns or 0.0), abs(self.expected.surprised_ns or 0.0))
+        left = max(abs(self._off_ns), abs(self.expected.left_ns or 0.0)) + away_ns + self.expected.moved_ns
         since_s = max(0.0, (at - self._acted) / NS)
         self.bound = bound = error_bound(
             self.servo.phase, self.biases, self.mode, at, since_s, left, stamp_ns, self.servo.followed(at)

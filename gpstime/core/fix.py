@@ -20,6 +20,8 @@ LEAP_HOLD_NS = 780 * NS
 """The almanac's page with the leap second count comes every 12.5 min = 750 s; half a minute for good measure."""
 ZDA_ONLY = 10
 """ZDAs without any RMC before the receiver is taken for one that gives only ZDA."""
+EMPTY = 3
+"""Sentences without date or time in a row, from a receiver that knew them, before it has forgotten them."""
 PAUSE_NS = 5 * NS
 """A longer pause between valid epochs does not count as fix."""
 
@@ -51,6 +53,8 @@ class FixRule:
         self._valid_at: RawNs | None = None
         self._fixed: UtcTime | None = None
         self._zda: Epoch | None = None
+        self._empty = 0
+        """Sentences in a row without their date or time: one may be a comma that was lost on the way."""
 
     @property
     def unspoken(self) -> bool:
@@ -67,7 +71,7 @@ class FixRule:
             self._rmc = True
             self.fix = epoch.valid
             if epoch.valid:
-                self._valid = epoch.second
+                self._valid, self._empty = epoch.second, 0
                 return Usable(epoch.second, epoch.burst_at)
             if self._valid is not None and abs(epoch.second.day - self._valid.day) > 1:  # it has forgotten the date
                 self._cold()
@@ -108,7 +112,9 @@ class FixRule:
             return
         kind, fields = rejected.raw[3:6], rejected.raw.split(b",", 7)
         if kind in (b"RMC", b"ZDA"):
-            self._cold()
+            self._empty += 1
+            if self._valid is None or self._empty >= EMPTY:
+                self._cold()
         # What it does say of its fix counts: a cold receiver leaves the time empty, and its pulses wander all the same.
         if kind == b"RMC" and fields[2:3] == [b"V"]:
             self._rmc, self.fix = True, False

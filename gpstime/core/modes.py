@@ -76,7 +76,7 @@ TABLE: tuple[Way, ...] = (
         frozenset({_H}),
         _F,
         lambda f: f.bound_ns > f.free_ns,
-        lambda f: f"without a pulse the clock may be off by more than {f.free_ns / 1e6:g} ms by now",
+        lambda f: f"without a verified pulse the clock may be off by more than {f.free_ns / 1e6:g} ms by now",
     ),
     Way(frozenset({_F}), _T, _back, lambda f: "verified pulses are back: the clock is steered again"),
 )

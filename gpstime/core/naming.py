@@ -28,9 +28,9 @@ from gpstime.core.limits import (
     WAIT,
 )
 from gpstime.core.raster import Raster
-from gpstime.core.sources import Sources, Verdict
+from gpstime.core.sources import DOUBT_S, Sources, Verdict
 from gpstime.model import Label, LabelChange, Rejected
-from gpstime.times import RawNs
+from gpstime.times import NS, RawNs
 
 
 class Naming:
@@ -61,6 +61,7 @@ class Naming:
         self._row = 0
         self._heard = 0
         self._rough = self._checking = False
+        self._asleep_s = 0
         self._earliest = Earliest()
 
     @property
@@ -130,14 +131,14 @@ class Naming:
         """The system clock jumped as after a sleep, in which the raw clock stands still: wait for a burst that fits the label."""
         if self.label is not Label.OK:
             return []
-        self._checking = True
+        self._checking, self._asleep_s = True, round(step_ns / NS)
         return self._say(Label.AMBIGUOUS, at, words.slept(step_ns))
 
     def _check(self, at: RawNs, lag: float) -> list[LabelChange | Rejected]:
         self._checking = False
         if abs(lag - self._last) > MOVE:
             return self._withdraw(at, [lag])
-        self._last = lag
+        self._last, self._asleep_s = lag, 0
         self.lags.add(lag)
         return self._say(Label.OK, at, words.kept(self.lags.support()))
 
@@ -229,10 +230,11 @@ class Naming:
             return self._say(ambiguous, at, words.leap_unverified(self._fix.hold_ns))
         if self._fix.unspoken and not agrees and self._row < LASTING:
             return []
-        if whole and self._prior is not None and not agrees and not may_change(self._prior, support, whole, self._row):
+        kept = agrees or whole in (0, -self._asleep_s)  # the system clock and the sentences agree that the raw clock stood still
+        if self._prior is not None and not kept and not may_change(self._prior, support, whole, self._row):
             return self._say(ambiguous, at, words.changed(whole, support))
-        early = 0.0 if agrees or (self._prior is not None and not whole) else self._earliest.under(self.zero - whole)
-        if early < EARLY and (early > -LEAP_MOST or self._row < LASTING):
+        early = 0.0 if self._prior is not None and not whole else self._earliest.under(self.zero - whole)
+        if (-DOUBT_S if agrees else -math.inf) < early < EARLY and (early > -LEAP_MOST or self._row < LASTING):
             self._rough = True
             return self._say(ambiguous, at, words.late(support, early))
         self.zero -= whole
@@ -242,7 +244,7 @@ class Naming:
         self._prior = None
         self._fix.hold_ns = 0
         self._heard = 0
-        self._rough = False
+        self._rough, self._asleep_s = False, 0
         self._vouched = agrees
         self._settled = agrees and not opinion.assumed
         self.assumption = "" if self._settled else words.assumed(self._fix.unspoken)

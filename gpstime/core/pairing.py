@@ -112,6 +112,14 @@ class Pairing:
         tai = self.tai_of(n)
         return None if tai is None else self._leap.utc(tai)
 
+    def now(self, at: RawNs) -> tuple[UtcTime, TaiNs] | tuple[None, None]:
+        """What time it is, by the last pulse and the raw clock since, at the rate of the pulses; None without a label."""
+        if self._naming.label is not Label.OK:
+            return None, None
+        n, since_ns = self._raster.since(at)
+        tai = TaiNs((n + self._naming.zero) * NS + since_ns)
+        return self._leap.utc(tai), tai
+
     # ---- events --------------------------------------------------------------------------------------------------------------
 
     def on_pulse(self, pulse: Pulse) -> list[LabelChange | Rejected]:

@@ -48,3 +48,7 @@ class Raster:
         """The number of a pulse and the pulses (seconds) from it to `at`; None if there is no raster, or not that far."""
         since = (at - self._at) / self._period
         return (self._n, since) if len(self._base) >= READY and -TOO_FAR < since < TOO_FAR else None
+
+    def since(self, at: RawNs) -> tuple[int, int]:
+        """The last pulse's number and true ns from it to `at`, however long that is."""
+        return self._n, round((at - self._at) / self._period * NS)

@@ -8,10 +8,12 @@ first is believed after a moment, the second only if it lasts: `stepout_s`, ntpd
 from __future__ import annotations
 
 from gpstime.model import ClockStep
-from gpstime.times import DAY_S, NS, RawNs, TaiNs, UtcTime
+from gpstime.times import DAY_S, NS, RawNs, TaiNs, UnixNs, UtcTime
 
 SURPRISE_NS = 100_000_000.0
 """An offset that changed by more than this, less what a crystal may have done since, did not come by itself."""
+SLEWED = 1e-3
+"""A clock that is left alone goes away from the raw clock by less than this: 500 ppm, and as much by others."""
 WANDER = 5e-6
 """How much a crystal's frequency may have changed since: a warm day is 1 or 2 ppm. After a day a second is still a surprise."""
 EXPLAINED_S = 3.0
@@ -30,11 +32,28 @@ class Expectation:
         self._at = self._since = RawNs(0)
         self._foreign_ns = self._leap_ns = 0.0
         self._ahead_ns: int | None = None
+        self._apart_ns = 0
+        self._away_ns = 0.0
 
-    def left(self, at: RawNs, offset_ns: float) -> None:
-        """The clock was acted on at `at`, and should be so far off afterwards."""
+    @property
+    def moved_ns(self) -> float:
+        """How far others have moved the clock since it was last acted on, as far as was seen, and what is there instead."""
+        return max(abs(self._foreign_ns), abs(self.surprised_ns or 0.0), self._away_ns)
+
+    def left(self, at: RawNs, offset_ns: float, apart_ns: int = 0) -> None:
+        """The clock was acted on at `at`, should be so far off afterwards, and so far ahead of the raw clock."""
         self.left_ns, self._at, self.surprised_ns, self.explained = offset_ns, at, None, False
-        self._foreign_ns = self._leap_ns = 0.0
+        self._foreign_ns = self._leap_ns = self._away_ns = 0.0
+        self._apart_ns = apart_ns
+
+    def unnamed(self, at: RawNs, shown: UnixNs) -> None:
+        """A pulse whose second has no name. That the clock is where it was left can be seen all the same: if it did not jump, it is
+        off by what it shows beyond a whole second."""
+        if self.left_ns is None:
+            return
+        jumped = abs(shown - at - self._apart_ns)
+        beyond = abs((shown + NS // 2) % NS - NS // 2)
+        self._away_ns = float(jumped if jumped > SURPRISE_NS + SLEWED * max(0, at - self._at) else beyond)
 
     def forget(self) -> None:
         self.left_ns = self.surprised_ns = None

@@ -157,6 +157,30 @@ def test_a_leap_second_explains_a_second_at_once() -> None:
     assert "leap" in e.why
 
 
+def test_what_others_did_is_in_the_bound_until_it_is_undone() -> None:
+    e = expecting()
+    assert e.moved_ns == 0.0
+    e.on_step(ClockStep(at(1), -NS, ""))
+    assert e.moved_ns == NS
+    e.on_step(ClockStep(at(2), NS // 2, ""))
+    assert e.moved_ns == NS // 2
+    e.wait(at(3), -3e9)
+    assert e.moved_ns == 3e9, "what is there counts"
+    e.left(at(4), 0.0)
+    assert e.moved_ns == 0.0
+
+
+def test_a_pulse_without_a_name_shows_a_jump_and_how_far_the_clock_has_drifted() -> None:
+    e = Expectation(300.0)
+    e.unnamed(at(1), UnixNs(5 * NS + 300_000_000))
+    assert e.moved_ns == 0.0, "nothing is expected of a clock that was never acted on"
+    e.left(at(10), 0.0, apart_ns=100 * NS)
+    e.unnamed(at(70), UnixNs(170 * NS - 40_000))
+    assert e.moved_ns == 40_000.0
+    e.unnamed(at(71), UnixNs(172 * NS))
+    assert e.moved_ns == NS, "a whole second is seen too"
+
+
 def test_what_a_crystal_may_have_done_in_a_day_is_no_surprise_a_second_is() -> None:
     assert expecting().wait(at(86_400), 0.4e9) == (False, False)
     assert expecting().wait(at(86_400), 1e9) == (True, True)

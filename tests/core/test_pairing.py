@@ -401,15 +401,34 @@ def test_rejections_of_other_sentences_make_no_cold_start() -> None:
     assert run(merged(*plain(30)), pairing).label is Label.OK
 
 
+def test_a_comma_lost_on_the_way_makes_no_cold_start_and_a_date_that_stays_away_does() -> None:
+    for lost, doubt in ((1, False), (2, False), (3, True)):
+        pairing = Pairing(LEAP)
+        edges, said = plain(40)
+        empty = [Rejected(raw(s + 0.3), "nmea", "no-date", b"$GPRMC,101010.00,A,5128.67188-N,00000.05113,W") for s in range(30, 40)]
+        run(merged(edges, [*said[:30], *empty[:lost], *said[30 + lost :]]), pairing)
+        assert (pairing.label, bool(pairing.doubt)) == (Label.OK, doubt), lost
+
+
 # ---- sleep ------------------------------------------------------------------------------------------------------------------
 
 
-def slept(clock_goes_on: bool) -> Outcome:
-    """The machine sleeps for 60 s from 50 s on: the raw clock stands still, and the pulses look as if none were missing."""
+def slept(clock_goes_on: bool, for_s: int = 60) -> Outcome:
+    """The machine sleeps from 50 s on: the raw clock stands still, and the pulses look as if none were missing."""
     edges = [edge(s) for s in range(50)]
-    edges += [PpsEdge(edge(s).at, edge(s + 60 * clock_goes_on).shown, seq=s + 60) for s in range(50, 200)]
-    said = [epoch(s, 0.3, second=second_named(s if s < 50 else s + 60)) for s in range(200)]
+    edges += [PpsEdge(edge(s).at, edge(s + for_s * clock_goes_on).shown, seq=s + for_s) for s in range(50, 200)]
+    said = [epoch(s, 0.3, second=second_named(s if s < 50 else s + for_s)) for s in range(200)]
     return run(merged(edges, said))
+
+
+@pytest.mark.parametrize("for_s", [2, 15])
+def test_a_short_sleep_is_no_leap_second_count_where_the_system_clock_says_so(for_s: int) -> None:
+    """Both it and the sentences went on by so much, so that nothing has to be waited for."""
+    out = slept(True, for_s)
+    assert (out.label, out.wrong) == (Label.OK, [])
+    assert out.last_is_right()
+    assert out.changes[-1].at < raw(70)
+    assert slept(False, for_s).label is Label.AMBIGUOUS
 
 
 def test_after_a_sleep_no_second_is_named_until_sentences_agree() -> None:

@@ -104,6 +104,16 @@ def test_sentences_suddenly_late_keep_their_label_where_a_second_source_vouches_
     assert control.label is Label.AMBIGUOUS
 
 
+def test_an_rtc_a_second_off_does_not_make_late_sentences_right_that_came_in_time_before() -> None:
+    """Two faults that agree. No burst comes before its pulse, so what was heard earlier outweighs both."""
+    said = [epoch(s, (0.2 + s % 8 / 8 if s < 30 else 1.3)) for s in range(120)]
+    readings = [rtc(s, -1.0) for s in range(0, 120, 10)]
+    out = run(merged([edge(s) for s in range(120)], said, readings))
+    assert (out.label, out.wrong) == (Label.AMBIGUOUS, [])
+    control = run(merged([edge(s) for s in range(120)], said[30:], readings))
+    assert control.wrong, "who has heard nothing earlier believes them"
+
+
 # ---- the system clock ---------------------------------------------------------------------------------------------------------
 
 

@@ -19,7 +19,8 @@ from gpstime.core.earliest import Earliest
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.core.policy import Policy
-from gpstime.model import Adjustment, Applied, Event, Finding, Label, Mode, ModeChange, PpsEdge, Slew, Step, Tick
+from gpstime.core.surprise import Expectation
+from gpstime.model import Adjustment, Applied, ErrorBound, Event, Finding, Label, Mode, ModeChange, PpsEdge, Slew, Step, Tick
 from gpstime.sim.oscillator import Oscillator
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
@@ -42,11 +43,18 @@ class Closed:
     off: list[tuple[float, float]] = field(default_factory=list)
     acted: list[tuple[float, Adjustment, Mode, bool]] = field(default_factory=list)
     modes: list[tuple[float, ModeChange]] = field(default_factory=list)
+    bounds: list[tuple[float, float, float]] = field(default_factory=list)
+    """(true second, the bound given, the truth then, ns)"""
 
     @property
     def loop(self) -> Discipline:
         assert self.engine.discipline is not None
         return self.engine.discipline
+
+    @property
+    def lies(self) -> list[tuple[float, float, float]]:
+        """Where the truth was beyond the bound."""
+        return [given for given in self.bounds if given[2] > given[1]]
 
     @property
     def steps(self) -> list[tuple[float, int]]:
@@ -93,6 +101,8 @@ def close(
             closed.off.append((world.true_s, world.offset_now_ns + BIAS_NS))
         elif isinstance(value, ModeChange):
             closed.modes.append((world.true_s, value))
+        elif isinstance(value, ErrorBound):
+            closed.bounds.append((world.true_s, value.bound_ns, abs(world.offset_now_ns)))
 
     run(world, engine, [look])
     return closed
@@ -202,6 +212,29 @@ def test_the_bound_holds_the_truth(name: str) -> None:
     assert run_.loop.bound is not None
     assert run_.worst(ALL[name][2]) + BIAS_NS < run_.loop.bound.bound_ns
     assert 0.90 < (run_.loop.coverage.share or 0.0) < 0.99
+
+
+LATER = {
+    "stepped in a holdover": ("gpsdo:at=200,for=300", "system-step:at=300,step=-1", "system-step:at=302,step=0.5"),
+    "stepped without a label": ("delay-wander:at=20,span=3s", "system-step:at=200,step=1"),
+    "a leap second without a pulse": ("lost-fix:at=100,for=500,pulse=0s", "leap-second:at=300,kernel=0"),
+    "the same, and the kernel was told": ("lost-fix:at=100,for=500,pulse=0s", "leap-second:at=300,kernel=1"),
+    "a leap second without a sentence": ("nmea-silent:at=100,for=500", "leap-second:at=300,kernel=0"),
+}
+
+
+@pytest.mark.parametrize("name", [*(name for name in ALL if name != "F-P05 user space"), *LATER])
+def test_no_bound_is_given_that_the_clock_is_beyond(name: str) -> None:
+    """Not while a step is announced and not made, nor after one by others, nor without a label. (How late user space stamps is
+    known to nobody here.)"""
+    run_ = close(*LATER[name]) if name in LATER else closed(name)
+    assert len(run_.bounds) > 300 or name.startswith("F-C06")
+    assert run_.lies == []
+
+
+def test_twin_of_what_others_did_without_it_bounds_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Expectation, "moved_ns", 0.0)
+    assert len(close(*LATER["stepped in a holdover"]).lies) > 20
 
 
 # ---- what forbids to steer ---------------------------------------------------------------------------------------------------
