@@ -14,7 +14,7 @@ from gpstime.app.run import run
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.drivers.adjtimex import layout, read_steering
-from gpstime.drivers.kernel_clock import ADJ_MAXERROR, ADJ_STATUS, KernelClock
+from gpstime.drivers.kernel_clock import ADJ_FREQUENCY, ADJ_MAXERROR, ADJ_STATUS, KernelClock
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.model import Slew, Step
 from gpstime.sim.kernel_rtc import ElevenMinutes
@@ -55,10 +55,13 @@ def test_one_file_looks_and_one_steers() -> None:
 def test_whatever_steers_keeps_the_flag_set_and_maxerror_up() -> None:
     """Every call of a steered clock: each status that is written has the flag, and the error is never below what is known."""
     asked: list[tuple[int, int, int]] = []
+    kept = [0, 10_000]
 
     def kernel(timex: Any) -> int:
         asked.append((timex.modes, timex.status, timex.maxerror))
-        timex.tick = timex.tick or 10_000
+        if timex.modes & 0x8000 == 0 and timex.modes & ADJ_FREQUENCY:
+            kept[:] = timex.freq, timex.tick
+        timex.freq, timex.tick = kept
         return 5
 
     clock = KernelClock(FakeMachine(), kernel, layout(ctypes.c_long))

@@ -84,7 +84,7 @@ class Disciplining:
 class Declarer:
     """A `ports.Sink`: tells the clock, now and then, how far off it may be, TAI - UTC, and a leap second at the end of this day.
 
-    TAI - UTC only from a table that has not expired, and only while the second is known; a leap second only on its own day, since
+    TAI - UTC only from a table that has not expired, and only while the second is known (without a pulse the clock knows it); a leap second only on its own day, since
     a kernel that is told inserts it at the next midnight, whatever the month.
     """
 
@@ -93,6 +93,8 @@ class Declarer:
         self._declared = RawNs(-DECLARE_NS)
 
     def __call__(self, value: Event | Finding) -> None:
+        if isinstance(value, Applied) and value.step_ns:
+            self._declared = RawNs(-DECLARE_NS)  # with a step the kernel forgets how good it was
         lost = isinstance(value, ModeChange) and value.new in (Mode.FREE_RUNNING, Mode.FAULTED)
         if lost or (isinstance(value, ErrorBound) and value.at - self._declared >= DECLARE_NS):
             self._declare(value.at, float("inf") if not isinstance(value, ErrorBound) else self._worst(value))
@@ -108,7 +110,7 @@ class Declarer:
         discipline = engine.discipline
         utc = None if discipline is None else discipline.second
         tai_minus_utc, leap = None, 0
-        if utc is not None and discipline is not None and discipline.mode is Mode.TRACKING:
+        if utc is not None and discipline is not None and discipline.mode in (Mode.TRACKING, Mode.HOLDOVER):
             tai_minus_utc, leap = self._of(utc)
         self._clock.declare(bound_ns, tai_minus_utc, leap)
 

@@ -8,13 +8,12 @@ be carried, and then a clock that runs at its drift. No watchdog, no second proc
 
 The price: a phase asked for now is carried from the clock's next second on (`Policy.next_second` tells the loop).
 
-When the kernel notices that a second of its clock ended is another matter. It looks at its tick, up to 10 ms late (HZ=100), and
-where a processor idles without a tick (NO_HZ) at the next interrupt, which may be seconds later. Until then the rate of the second
-before stays in force, and an adjtime asked for meanwhile takes the place of one that has not begun; of seconds that are noticed
-together all but the last are lost. So who steers for long calls `beat` just after each second of the clock (`BEAT_NS`): a write of
-the frequency, even the same, makes the kernel look at once (since Linux 4.18). A phase that is asked for before that, or late in a
-second, waits for the beat. So all begin and end alike, some ms after a second. Without beats a phase is given to the kernel at
-once, and an idle one carries it up to three times or not at all.
+The kernel notices that a second of its clock ended at its next tick, up to 10 ms late (HZ=100), and where a processor idles without
+a tick (NO_HZ) at the next interrupt, maybe seconds later. Until then the rate of the second before stays in force, and an adjtime
+takes the place of one that has not begun; of seconds that are noticed together all but the last are lost. So who steers for long
+calls `beat` just after each second of the clock: a write of the frequency, even the same, makes the kernel look (since Linux 4.18).
+A phase that is asked for before that, or late in a second, waits for the beat. So all begin and end alike. Without beats a phase
+is given to the kernel at once, and an idle one carries it up to three times or not at all.
 
 STA_UNSYNC stays set, so that the kernel does not copy this clock into the RTC every 11 minutes (P19); `maxerror` is kept up beside
 it, which is what other programs read. The C library's function and layout are chosen in `adjtimex`: its adjtimex is clock_adjtime
@@ -57,8 +56,8 @@ LONGEST_US = 16_000_000
 BEAT_NS = 12_000_000
 """When `beat` is due in each second of the clock: the longest tick is 10 ms, and some room."""
 FROM_NS, UNTIL_NS = 11_000_000, NS // 2
-"""Between these in its second a phase goes to the kernel at once; else it waits for the beat, so that it is carried in the second
-that the loop expects, be the clock a bit ahead of the pulse or behind."""
+"""Here in a second a phase goes to the kernel at once; else it waits: so it is carried when the loop expects it, be the clock a bit
+ahead of the pulse or behind."""
 CARRIED_NS = 2_500_000_000
 """So long after it was given to the kernel a phase has been carried, and beats are for nothing."""
 NOT_PERMITTED = (
@@ -71,9 +70,8 @@ class KernelClock:
     """Fits `ports.SteeredClock`. `era`: how many steps of the clock were seen so far, by whoever counts them.
 
     `beats`: somebody calls `beat` each second, from another thread maybe.
-    `on_frequency` is told each frequency that was really set (ppb), so that nobody takes it for a stranger's; `on_stranger` each
-    that we find in force and did not set (it is set right again for as long as we are asked to carry phase). `flag`: shown while
-    the clock is steered, for other gpstimes to see.
+    `on_frequency` is told each frequency that was really set (ppb), `on_stranger` each that we find in force and did not set (ours
+    is set again while we are asked to carry phase). `flag`: shown while the clock is steered, for other gpstimes to see.
     """
 
     max_freq_ppb = FREQ_PPB
@@ -161,18 +159,21 @@ class KernelClock:
         return Applied(at, None, step.delta_ns, era, "gpstime")
 
     def declare(self, bound_ns: float, tai_minus_utc_s: int | None, leap: int) -> None:
-        """Also when nothing is known: an infinite bound is the kernel's largest. Nothing before the clock was steered once."""
+        """Also when nothing is known: an infinite bound is the kernel's largest. Nothing before the clock was steered once, and
+        nothing of a clock whose frequency somebody else has changed."""
         us = LONGEST_US if not bound_ns < LONGEST_US * 1000 else math.ceil(bound_ns / 1000)
         with self._lock:
             if not self._engaged:
                 return
             self._leap = leap
             try:
+                if not self._ours():
+                    return
                 now = self._ask(ADJ_MAXERROR | ADJ_ESTERROR | ADJ_STATUS, maxerror=us, esterror=us, status=self._status())
                 if tai_minus_utc_s is not None and now.tai != tai_minus_utc_s:
                     self._ask(ADJ_TAI, constant=tai_minus_utc_s)
             except OSError:
-                pass  # what is steered with the same right says so
+                pass  # what is steered says so
 
     def release(self) -> None:
         with self._lock:
@@ -182,10 +183,10 @@ class KernelClock:
             if self._flag is not None:
                 self._flag.strike()
             try:
+                if not self._ours():
+                    return
                 self._ask(ADJ_SINGLESHOT, offset=0)
                 self._ask(ADJ_OFFSET, offset=0)
-                if self._set is not None:
-                    self._ask(ADJ_FREQUENCY | ADJ_TICK, freq=self._set[0], tick=self._set[1])
                 self._ask(ADJ_STATUS, status=STA_UNSYNC)  # without STA_PLL the kernel forgets leap flags and time constant too
             except OSError:
                 pass  # the slews end by themselves
@@ -196,10 +197,14 @@ class KernelClock:
         leap = STA_INS if self._leap > 0 else STA_DEL if self._leap < 0 else 0
         return STA_PLL | STA_FREQHOLD | STA_UNSYNC | leap
 
+    def _ours(self) -> bool:
+        """Whether the frequency that we set is still in force."""
+        found = self._ask(0)
+        return self._set == (found.freq, found.tick)
+
     def _look(self, modes: int = 0, **fields: int) -> Any:
         """The kernel brings its time up to date, and runs as we want it to, whoever changed that: the frequency, and a PLL that
-        carries phase and learns nothing. In one call; the time constant is taken as it is in ns mode only, which comes before it.
-        """
+        carries phase and learns nothing. (It takes the time constant after the ns mode, in which alone it is taken as it is.)"""
         found = self._ask(0)
         if self._set is None:
             self._set = found.freq, found.tick

@@ -36,7 +36,20 @@ from gpstime.core.policy import Policy
 from gpstime.drivers import steering
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.errors import DeviceBusy
-from gpstime.model import Adjustment, Applied, Event, Finding, Mode, ModeChange, Offset, PpsEdge, Slew, Step
+from gpstime.model import (
+    Adjustment,
+    Applied,
+    BoundStatus,
+    ErrorBound,
+    Event,
+    Finding,
+    Mode,
+    ModeChange,
+    Offset,
+    PpsEdge,
+    Slew,
+    Step,
+)
 from gpstime.ports import Together, World
 from gpstime.report.disciplined import as_object
 from gpstime.sim.oscillator import Oscillator
@@ -45,7 +58,7 @@ from gpstime.sim.world import SimWorld
 from gpstime.store.capture import encode, encode_head
 from gpstime.store.digest import Digest
 from gpstime.store.recorded import RecordedWorld, lower_bound
-from gpstime.times import RawNs, UtcTime
+from gpstime.times import NS, RawNs, UtcTime
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -288,6 +301,22 @@ def test_others_are_told_bound_tai_and_a_leap_second_on_its_own_day_only() -> No
     assert first < 30_000, "little is known of the noise yet"
     assert all(b < 21_000 for b, _, _ in later)
     assert {leap for _, _, leap in declared(UtcTime.civil(2016, 12, 31, 12), 200).declared} == {1}
+
+
+def test_after_a_step_it_is_said_again_how_good_the_clock_is() -> None:
+    """A step makes the kernel forget it: others would read 16 s for 16 s."""
+    engine, spy = Engine(BUILT_IN.table, discipline=Policy(second_known=True)), Spy()
+    tell, bound = (
+        Declarer(spy, engine, BUILT_IN.table),
+        ErrorBound(RawNs(NS), RawNs(99 * NS), 5_000.0, 1.0, BoundStatus.SYNCHRONIZED, {}),
+    )
+    tell(bound)
+    tell(replace(bound, as_of=RawNs(2 * NS)))
+    assert len(spy.declared) == 1
+    tell(Applied(RawNs(2 * NS), None, -70_000_000, 1, "gpstime"))
+    tell(replace(bound, as_of=RawNs(3 * NS)))
+    tell(replace(bound, as_of=RawNs(4 * NS)))
+    assert len(spy.declared) == 2
 
 
 def test_of_a_clock_that_nobody_steers_any_more_nothing_is_known() -> None:

@@ -250,6 +250,22 @@ def test_what_somebody_else_set_is_told_and_put_right_while_phase_is_asked_for()
     assert machine.status & (STA_PLL | STA_FREQHOLD) == STA_PLL | STA_FREQHOLD
 
 
+def test_a_clock_that_somebody_else_has_taken_is_left_to_him() -> None:
+    """chronyd came, was seen, and the loop stopped: neither what is declared then nor our end may touch what chronyd set."""
+    machine = SteeredMachine()
+    clock = clock_of(machine)
+    clock.slew(Slew(-3_000.0, FOREVER), machine.at)
+    clock.slew(Slew(-2_000.0, 1.5), machine.at)
+    clock.declare(5_000.0, 37, 0)
+    assert machine.maxerror_us == 5
+    machine.adjtimex(asked(0x16, freq=20 << 16, status=0, maxerror=77))
+    calls = len(machine.calls)
+    clock.declare(math.inf, 37, 0)
+    clock.release()
+    assert len(machine.calls) == calls
+    assert (machine.forever_ppb, machine.maxerror_us, machine.status & 0xFF) == (20_000.0, 77, 0)
+
+
 # ---- what is left when nobody renews -----------------------------------------------------------------------------------------
 
 
