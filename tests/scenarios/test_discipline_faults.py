@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from gpstime.app.run import run
+from gpstime.app.steered import Declarer
 from gpstime.core.discipline import Discipline
 from gpstime.core.earliest import Earliest
 from gpstime.core.engine import Engine
@@ -25,6 +26,7 @@ from gpstime.sim.oscillator import Oscillator
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.store.recorded import lower_bound
+from gpstime.times import UtcTime
 
 BIAS_NS = 3000.0
 """How late the stamps of the simulated Pi 4 are: no loop sees it."""
@@ -230,6 +232,31 @@ def test_no_bound_is_given_that_the_clock_is_beyond(name: str) -> None:
     run_ = close(*LATER[name]) if name in LATER else closed(name)
     assert len(run_.bounds) > 300 or name.startswith("F-C06")
     assert run_.lies == []
+
+
+def test_a_leap_second_is_declared_in_a_holdover_too_on_its_own_day_only() -> None:
+    """The pulse goes an hour before midnight; without the flag the clock would be a second off until it is back."""
+    told: list[tuple[Mode, UtcTime | None, int]] = []
+
+    def listen(engine: Engine) -> None:
+        class Clock:
+            def declare(self, bound_ns: float, tai_minus_utc_s: int | None, leap: int) -> None:
+                told.append((engine.discipline.mode, engine.discipline.second, leap))  # type: ignore[union-attr]
+
+        declarer, on = Declarer(Clock(), engine, BUILT_IN.table), engine.on  # type: ignore[arg-type]
+
+        def heard(event: Event) -> tuple[list[Finding], tuple[Adjustment, ...]]:
+            found, asked = on(event)
+            for finding in found:
+                declarer(finding)
+            return found, asked
+
+        engine.on = heard  # type: ignore[method-assign]
+
+    close("lost-fix:at=100,for=900,pulse=0s", "leap-second:at=600", seconds=800, change=listen)
+    held = [(second, leap) for mode, second, leap in told if mode is Mode.HOLDOVER and second is not None]
+    assert {leap for second, leap in held if second < UtcTime.civil(2017, 1, 1)} == {1}
+    assert {leap for second, leap in held if second >= UtcTime.civil(2017, 1, 1)} == {0}
 
 
 def test_twin_of_what_others_did_without_it_bounds_lie(monkeypatch: pytest.MonkeyPatch) -> None:
