@@ -46,6 +46,11 @@ class Counter:
         self._fine = self._bent and self._common < COARSE_NS
 
     @property
+    def seen_ns(self) -> int:
+        """`step_ns` of a phase that has moved: what never moves may have a coarse counter behind it, or none."""
+        return self.step_ns if self._common else 0
+
+    @property
     def step_ns(self) -> int:
         if self._fine or self._last is None:
             return 0

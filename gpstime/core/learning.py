@@ -74,21 +74,21 @@ class Learning:
         self.shape.sigma2 *= factor
         return factor
 
-    def hold(self, miss: Miss) -> bool:
-        """A settled filter's miss, to be learned from later; whether it is time to tune the filter anew."""
+    def hold(self, miss: Miss, grain: float) -> bool:
+        """A settled filter's miss, to be learned from later; whether it is time to tune the filter anew. `grain`: as of `Shape`."""
         if self._calm > 0:
             self._calm -= 1
             return False
         self._waiting.append(miss)
-        return len(self._waiting) > min(DELAY, self.n // 8) and self._learn(*self._waiting.popleft())
+        return len(self._waiting) > min(DELAY, self.n // 8) and self._learn(*self._waiting.popleft(), grain)
 
     def beware(self, calm: int) -> None:
         """Something may have happened: learn nothing for so long."""
         self._calm = max(self._calm, calm)
 
-    def _learn(self, miss: float, slope: float, eq: float, ew: float, e: float, moved: float) -> bool:
+    def _learn(self, miss: float, slope: float, eq: float, ew: float, e: float, moved: float, grain: float) -> bool:
         self.n += 1
-        self.shape.learn(miss, slope)
+        self.shape.learn(miss, slope, grain)
         self.trend.learn(moved, self.levels.q, self.n)
         self.noise.learn(e, self.usual)
         self.levels.learn(eq, ew, e, self.usual)

@@ -8,8 +8,8 @@ QUICK = 64.0
 LOUDER, QUIETER = 3.5, 0.25
 """Mean square of the misses' changes over QUICK pulses, against the scale, at which the noise is another than it was. Changes, not
 misses: a filter that lags behind a jump misses all alike."""
-SLOWEST, LAGS, FARTHEST = 0.02, 3.0, 50.0
-"""The slow part is averaged over 1/gain, its square over LAGS times as long; by how much one miss may count."""
+SLOWEST, LAGS, MOST, FARTHEST = 0.02, 3.0, 1.0 / 32.0, 50.0
+"""The slow part is averaged over 1/gain, its square over LAGS times as long and over 32 misses at least; so much may one count."""
 SIDE, ONE_SIDED = 32.0, 0.8
 """Of the last SIDE misses nine in ten on one side."""
 
@@ -34,13 +34,15 @@ class Misses:
         side = math.copysign(1.0, miss) if abs(miss) > least else 0.0
         self._side += (side - self._side) / SIDE
 
-    def follow(self, e: float, s: float, gain: float) -> None:
-        """A miss, the variance that it should have, and the share of it that goes into the phase: is it one of many alike?"""
+    def follow(self, e: float, s: float, gain: float, least: float) -> None:
+        """A miss (ns), its variance as it should be, the share of it that goes into the phase, what is but rounding: is it one of
+        many alike?"""
         a = max(gain, SLOWEST)
         keep = 1.0 - a
-        self._slow = keep * self._slow + a * e / math.sqrt(s)
+        self._slow = keep * self._slow + a * e
         self._slow2 = keep * keep * self._slow2 + a * a
-        self.lag2 += (min(self._slow * self._slow / self._slow2, FARTHEST) - self.lag2) * a / LAGS
+        beyond = max(0.0, abs(self._slow) - least)
+        self.lag2 += (min(beyond * beyond / (s * self._slow2), FARTHEST) - self.lag2) * min(a / LAGS, MOST)
 
     @property
     def factor(self) -> float | None:

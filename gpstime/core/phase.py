@@ -32,6 +32,8 @@ EARLY = 2_000
 """Misses that the levels learn from before a filter that lags is rather a jump unseen than a filter too slow."""
 LAGGING, LAG, LAG_WIDER = 4.0, 1.2, 0.7
 """Of the misses' slow part (`Misses.lag2`): a lag to be done away with; and from where, by how much, it widens the interval."""
+QUIETEST = 2.0
+"""Noise so little above the least (in units of `least_ns`) has not become quieter."""
 PROTECTIONS = frozenset({"gate", "shape", "adaptation", "growth"})
 
 
@@ -161,11 +163,11 @@ class Phase(TwoState):
             e = limit
         k0, k1 = self.update(e, s)
         eq, ew = self.levels.miss(dt, k0, k1, e)
-        self._misses.follow(e, s, k0)
+        self._misses.follow(e, s, k0, self.grain_ns)
         self._watch(miss)
         if dt <= 3.0 and self._adapts and self.learning.n > LEARNED and self._has_jumped(e):
             return
-        if self.learning.hold((miss, slope, eq, ew, e, k1 * e + self._trend.slope)):
+        if self.learning.hold((miss, slope, eq, ew, e, k1 * e + self._trend.slope), self.grain_ns):
             self._retune()
 
     def _catch_up(self, miss: float, s: float) -> None:
@@ -174,7 +176,7 @@ class Phase(TwoState):
         if self._gated and s < DOUBTFUL * self.learning.usual:
             miss, _ = self.shape.judge(miss, math.sqrt(max(1.0, s / self.learning.usual)))
         k0, _ = self.update(miss, s)
-        self._misses.follow(miss, s, k0)
+        self._misses.follow(miss, s, k0, self.grain_ns)
         if not self.learning.n and self._misses.lag2 > LAGGING:
             self.levels.quicken()
             self._misses.calm()
@@ -222,10 +224,10 @@ class Phase(TwoState):
         """Louder or quieter for a while: the pulse is stamped otherwise now (a load came or went). On one side only: the filter
         has lost the phase, or the shape would not let it follow: open it, so that it follows plainly for some seconds."""
         misses = self._misses
-        misses.add(miss, self.shape.sigma2, 1.25 * self.least_ns)
+        misses.add(miss, self.shape.sigma2, self.grain_ns)
         if not (self._adapts and self._gated):
             return
-        if factor := misses.factor:
+        if (factor := misses.factor) and (factor > 1.0 or self.shape.sigma2 > (QUIETEST * self.least_ns) ** 2):
             self._rescale(factor)
         elif misses.one_sided or (self.learning.n < EARLY and misses.lag2 > LAGGING):
             self.pxx += 2.0 * self.learning.usual

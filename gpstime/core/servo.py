@@ -93,8 +93,7 @@ class Servo:
         else:
             z = pulse.at - anchor.at - (pulse.n - anchor.n) * NS
             self._counter.add(pulse.n, z, pulse.at)
-            if step := self._counter.step_ns:
-                self.phase.least_ns = max(LEAST_NS, COARSE * step)
+            self.phase.least_ns = max(LEAST_NS, COARSE * self._counter.seen_ns)
             self._z = float(z)
             self.phase.add(pulse.n, self._z)
             self.phase.wander.look(self.phase)

@@ -33,6 +33,8 @@ SLOPE_MEMORY = 3_000
 CLIPPED = 0.95
 """Mean square of a Gaussian clipped at 2.5 sigma."""
 LEAST_SLOPE = 0.3
+TEETH = 0.3
+"""Steps of that many sigmas and more make teeth: 1.5 of the kernel's."""
 LEAST2 = 0.3**2
 """Rounding to whole ns."""
 FULL = 1e3
@@ -92,8 +94,11 @@ class Shape:
         rise = score[i + 1] - score[i]
         return c * (score[i] + (place - i) * rise) / self._slope, rise / WIDTH / (1.0 + t * t)
 
-    def learn(self, v: float, slope: float) -> None:
-        """Count a miss that was judged with this slope."""
+    def learn(self, v: float, slope: float, grain: float = 0.0) -> None:
+        """Count a miss that was judged with this slope. `grain`: the step of the counter behind the stamps (ns).
+
+        Misses that come in steps make a histogram with teeth, of which each looks like a sharp edge: no shape is learned from them.
+        """
         self.n = n = self.n + 1
         sigma = math.sqrt(self.sigma2)
         off = v - self._middle
@@ -101,7 +106,7 @@ class Shape:
         self.sigma2 = max(LEAST2, self.sigma2 + (clipped * clipped / CLIPPED - self.sigma2) / (min(n, SCALE_MEMORY) + 30.0))
         self._middle += min(max(off, -2.0 * sigma), 2.0 * sigma) / min(n + 100.0, MEMORY)
         self._slope = max(LEAST_SLOPE, self._slope + (slope - self._slope) / (min(n, SLOPE_MEMORY) + 300.0))
-        if self._fixed:
+        if self._fixed or grain > TEETH * sigma:
             return
         counts, one = self._counts, self._one
         cell = min(int((math.atan(off / (CORE * sigma)) + 0.5 * math.pi) / WIDTH), CELLS - 1)

@@ -22,6 +22,10 @@ SCATTERED = 4.0
 """Spread of a few points about their line, in units of the noise, beyond which they are noise and no place to go to."""
 
 
+STEPS = 2.5
+"""The least noise of a coarse counter is 0.4 of its step (see `servo`)."""
+
+
 class TwoState:
     """`x`, `y` and their covariances `pxx`, `pxy`, `pyy` at the last pulse; `noise2`: square of a pulse's noise (ns^2); `gain`: how
     much of the last pulse's miss went into the phase.
@@ -38,6 +42,11 @@ class TwoState:
         self.pulses = 0
         self.last = 0
         self._first: list[tuple[int, float]] = []
+
+    @property
+    def grain_ns(self) -> float:
+        """A step of the counter, roughly: misses so small are on no side, and those of a coarse one come in teeth."""
+        return STEPS * self.least_ns
 
     def predict(self, dt: float, slope: float, q2: float, w2: float) -> None:
         """`dt` seconds on, the frequency moving by `slope` ppb per s; noise levels squared."""

@@ -4,6 +4,8 @@
     pulse[k]  time-stamping error of the pulse at true second k, ns; NaN where there is none
     x[k]      clock minus true time, ns;  x[k+1] = x[k] + freq[k] + the correction in force, set right after pulse k
 
+A correction applies to the clock's own second, which lasts 1 + freq[k] true ones, and to that part of it only in which it is in force.
+
 A second without a pulse gives a `Tick` in its place. What the clock really did is in `x_s` and `f` when the run is over.
 """
 
@@ -62,10 +64,17 @@ class TraceWorld:
                 self._at = RawNs(round(raw + late))
                 yield PpsEdge(self._at, self._shown(raw + late), "assert", seq, era=self.era)
             stepped = sum(self.stepped_ns)
-            self.f.append((freq + self._correction) * 1e-9)
+            steered = self._in_force(k) * (1.0 + freq * 1e-9)
+            self.f.append((freq + steered) * 1e-9)
             self._raw += freq
-            self._ahead += self._correction
+            self._ahead += steered
         self.x_s.append((self._raw + self._ahead) * 1e-9)
+
+    def _in_force(self, k: int) -> float:
+        """The correction (ppb) over the second that begins now; a slew may end within it."""
+        if self._ends is None or self._ends >= k + 1:
+            return self._correction
+        return self._bare + (self._ends - k) * (self._correction - self._bare)
 
     def _shown(self, raw: float) -> UnixNs:
         return UnixNs(START + round(raw + self._ahead))

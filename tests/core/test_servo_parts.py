@@ -195,8 +195,8 @@ def test_misses_that_are_all_alike_are_a_lag() -> None:
     rng, calm, lagging = random.Random(9), Misses(), Misses()
     for _ in range(300):
         e = rng.gauss(0.0, 1.0)
-        calm.follow(e, 1.0, 0.2)
-        lagging.follow(e + 1.0, 1.0, 0.2)
+        calm.follow(e, 1.0, 0.2, 0.0)
+        lagging.follow(e + 1.0, 1.0, 0.2, 0.0)
     assert calm.lag2 < 2.0
     assert lagging.lag2 > 5.0
 
