@@ -62,7 +62,7 @@ CARRIED_NS = 2_500_000_000
 """So long after it was given to the kernel a phase has been carried, and beats are for nothing."""
 NOT_PERMITTED = (
     "NOT_PERMITTED: the kernel lets nobody steer its clock without CAP_SYS_TIME: run with sudo, or give the unit "
-    "AmbientCapabilities=CAP_SYS_TIME (in a container: --cap-add SYS_TIME)"
+    "CapabilityBoundingSet=CAP_SYS_TIME and AmbientCapabilities=CAP_SYS_TIME (in a container: --cap-add SYS_TIME)"
 )
 
 
