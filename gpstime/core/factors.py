@@ -32,6 +32,9 @@ UNSURE, MOST_UNSURE = 0.6, 0.1
 The bound of a crystal that only walks is to hold 93 to 97 %, neither more nor less; the figures here were chosen for it on crystals
 that the tables of docs/holdover.md do not have."""
 
+UNSEEN = 0.4
+"""A swing of which no whole day was seen has shown a part of itself: so much is added to ln of the factor where it is all of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bend:
@@ -59,23 +62,25 @@ def swing(seconds: float) -> float:
 
 def factors(lengths_s: Sequence[int], sigmas_ns: Sequence[float], seen: Sequence[Seen]) -> list[float]:
     """ln of the factor at each length, the last of them a day. `sigmas_ns`: what the filter says of itself at each."""
-    weighed: list[tuple[float, list[tuple[float, float]]]] = []
+    weighed: list[tuple[float, list[float], list[tuple[float, float]]]] = []
     for ppb in (0.0, *SWINGS_PPB):
         told = [0.5 * math.log1p((ppb * swing(t) / s) ** 2) for t, s in zip(lengths_s, sigmas_ns, strict=True)]
         rest = [None if v is None else (v[0] - m, v[1]) for v, m in zip(seen, told, strict=True)]
         prior = SWINGING / len(SWINGS_PPB) if ppb else 1.0 - SWINGING
         for bend, share in ((STILL, 1.0 - BENDING), (FREE, BENDING)):
             likely, chain = follow(rest, bend)
-            weighed.append((math.log(prior * share) + likely, [(m + x, v) for m, (x, v) in zip(told, chain, strict=True)]))
-    best = max(likely for likely, _ in weighed)
-    shares = [math.exp(likely - best) for likely, _ in weighed]
-    total = sum(shares)
+            weighed.append((math.log(prior * share) + likely, told, [(m + x, v) for m, (x, v) in zip(told, chain, strict=True)]))
+    best = max(likely for likely, _, _ in weighed)
+    shares = [math.exp(likely - best) for likely, _, _ in weighed]
+    total = math.fsum(shares)
+    unseen = UNSEEN if seen[-1] is None else 0.0
     out = []
     for i in range(len(lengths_s)):
-        here = [chain[i] for _, chain in weighed]
+        here = [chain[i] for _, _, chain in weighed]
         mean = math.fsum(w * x for w, (x, _) in zip(shares, here, strict=True)) / total
         variance = math.fsum(w * (v + (x - mean) ** 2) for w, (x, v) in zip(shares, here, strict=True)) / total
-        out.append(mean + min(UNSURE * variance, MOST_UNSURE))
+        swings = math.fsum(w * -math.expm1(-2.0 * told[i]) for w, (_, told, _) in zip(shares, weighed, strict=True)) / total
+        out.append(mean + min(UNSURE * variance, MOST_UNSURE) + unseen * swings)
     return out
 
 
