@@ -109,6 +109,7 @@ class Board:
     # ---- devices ---------------------------------------------------------------------------------------------------------------
 
     def set(self, module: str, parameter: str, value: object) -> None:
+        """A parameter of one of the kernel's models (kernel/modules says what each does)."""
         Path(PARAMETERS.format(module, parameter)).write_text(f"{value}\n")
 
     def baud(self, rate: int) -> None:
@@ -116,6 +117,7 @@ class Board:
         self.set("vpi_tty", "baud", rate)
 
     def plug_serial(self, there: bool) -> None:
+        """Unplug the serial port, with a hang-up for whoever has it open, or bring it back; the receiver talks on meanwhile."""
         self.set("vpi_tty", "plugged", int(there))
 
     def plug_pps(self, there: bool) -> None:
@@ -123,7 +125,8 @@ class Board:
         Path("/sys/bus/platform/drivers/pps-gpio", "bind" if there else "unbind").write_text("pps@12")
 
     def rtc(self, **parameters: object) -> None:
-        """drift_ppb, temp_q (quarter degrees), nak, stopped, baud of the DS3231."""
+        """Of the DS3231: drift_ppb (positive gains on the raw clock), temp_q (quarter degrees), nak (its address answers nobody),
+        stopped (the oscillator stands, OSF is set), baud (of the bus, bits a second)."""
         for name, value in parameters.items():
             self.set("vpi_ds3231", name, int(value) if isinstance(value, bool) else value)
 
@@ -153,6 +156,7 @@ class Board:
         return attached
 
     def library_path(self) -> dict[str, str]:
+        """An environment in which the daemons of Debian's packages find the libraries unpacked beside them."""
         found = glob.glob(str(self.tools / "usr/lib/*-linux-gnu"))
         return {**os.environ, "LD_LIBRARY_PATH": ":".join(found)}
 
@@ -166,6 +170,7 @@ class Board:
         return self.start([str(self.tools / "usr/sbin/chronyd"), "-d", "-f", str(conf)], log)
 
     def chronyc(self, *words: str) -> str:
+        """What chronyc says to this, about the chronyd started above."""
         done = subprocess.run(
             [self.tools / "usr/bin/chronyc", "-h", "/run/chrony/chronyd.sock", "-n", *words],
             capture_output=True, text=True, check=False, env=self.library_path(),
@@ -177,6 +182,7 @@ class Board:
         return self.start([str(self.tools / "usr/sbin/gpsd"), "-N", "-n", "-D", "2", *devices], log)
 
     def close(self) -> None:
+        """End all that was started, the last of it too, and put the lines down."""
         for process in self._started:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
