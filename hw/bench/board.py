@@ -182,7 +182,7 @@ class Board:
         return self.start([str(self.tools / "usr/sbin/gpsd"), "-N", "-n", "-D", "2", *devices], log)
 
     def close(self) -> None:
-        """End all that was started, the last of it too, and put the lines down."""
+        """End all that was started, and put the lines down."""
         for process in self._started:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
