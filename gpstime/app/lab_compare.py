@@ -170,7 +170,7 @@ def long_enough(x0_s: float, ppm: float, max_slew_ppm: float) -> int:
 
 
 def compare(
-    x0_s: float = 0.4,
+    x0_s: float = 0.3,
     ppm: float = 20.0,
     seed: int = 0,
     lasts_s: int | None = None,
@@ -227,7 +227,7 @@ def _lasting(text: str) -> int:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is compared. The options of showing are the report's."""
     add = parser.add_argument
-    add("--x0", type=_number, default=0.4, metavar="TIME", help="clock minus true time at the start: 400ms, or --x0=-2s (400ms)")
+    add("--x0", type=_number, default=0.3, metavar="TIME", help="clock minus true time at the start: 300ms, or --x0=-2s (300ms)")
     add("--ppm", type=float, default=20.0, metavar="PPM", help="frequency error of the crystal; positive gains (20)")
     add("--seed", type=int, default=0, metavar="N", help="of crystal, pulse and events (0)")
     add("--for", dest="lasts_s", type=_lasting, metavar="TIME", help="how long (default: until the slew has arrived, 30m at least)")

@@ -42,7 +42,8 @@ def when(comparison: Comparison) -> str:
     begun = [at for r in comparison.ran if (at := r.course.acted_ns()) is not None]
     if not begun:
         return "Nothing was done to any clock: no second was verified in that time."
-    return f"After {say_duration(min(begun) / NS)} the second is verified; from then on each policy does what it may."
+    after = say_duration(min(begun) / NS)
+    return f"After {after} the second is sure; from then on each policy does what it may."
 
 
 # ---- offset over time ----------------------------------------------------------------------------------------------------------
