@@ -22,6 +22,7 @@ NS = 1_000_000_000
 PORT = "/dev/ttyAMA0"
 FAR_END = "/dev/ttyAMA1"
 PLAYER = Path(__file__).with_name("player.py")
+PPS_DRIVER = Path("/sys/bus/platform/drivers/pps-gpio")
 PARAMETERS = "/sys/module/{}/parameters/{}"
 I2C_BUS = 1
 RTC_ADDRESS = 0x68
@@ -122,7 +123,8 @@ class Board:
 
     def plug_pps(self, there: bool) -> None:
         """Take the kernel's pulse device away, or bring it back."""
-        Path("/sys/bus/platform/drivers/pps-gpio", "bind" if there else "unbind").write_text("pps@12")
+        if (PPS_DRIVER / "pps@12").exists() != there:
+            (PPS_DRIVER / ("bind" if there else "unbind")).write_text("pps@12")
 
     def rtc(self, **parameters: object) -> None:
         """Of the DS3231: drift_ppb (positive gains on the raw clock), temp_q (quarter degrees), nak (its address answers nobody),
@@ -194,4 +196,9 @@ class Board:
                 process.wait()
         for pull in glob.glob("/sys/devices/platform/gpio-sim*/gpiochip*/sim_gpio*/pull"):
             Path(pull).write_text("pull-down")  # a player that was ended within a pulse left its line up
+        # and a test that failed half-way may have left something pulled out
+        self.plug_pps(True)
+        self.plug_serial(True)
+        self.baud(0)
+        self.set("vpi_tty", "dcd", 0)
         os.close(self._far_end)

@@ -118,20 +118,18 @@ def test_both_edges_of_a_modem_line(board: Any, modem: KernelPulse) -> None:
 
 
 @pytest.mark.travel
-@pytest.mark.parametrize("inverted", [False, True])
-def test_a_receiver_on_a_modem_line_is_measured(board: Any, modem: KernelPulse, gpstime: Any, inverted: bool) -> None:
+@pytest.mark.parametrize(("named", "inverted"), [(True, False), (False, True)], ids=["named-among-two", "alone-and-inverted"])
+def test_a_receiver_on_a_modem_line_is_measured(board: Any, modem: KernelPulse, gpstime: Any, named: bool, inverted: bool) -> None:
     """Bytes and pulse through one port, as with ldattach on a serial receiver; an adapter may turn the pulse's level round."""
     from scenario import play
 
     played = play(board, Scenario(61, 70, sentences=("RMC", "GGA"), oscillator=Oscillator(ppm=5.0)), "carrier-detect", inverted)
-    board.plug_pps(False)
-    try:
-        done = gpstime(
-            "measure", "--for", "40s", "--json", configuration='[receiver]\nport = "/dev/ttyAMA0"\n[record]\nfolder = ""\n'
-        )
-    finally:
-        board.plug_pps(True)
-    found = json.loads(done.stdout)
+    configuration = '[receiver]\nport = "/dev/ttyAMA0"\n[record]\nfolder = ""\n'
+    if named:
+        configuration += '[pulse]\ndevice = "ttyAMA0"\n'
+    else:
+        board.plug_pps(False)
+    found = json.loads(gpstime("measure", "--for", "40s", "--json", configuration=configuration).stdout)
     assert (found["status"], found["label"], found["stamps"]["backend"]) == ("ok", "ok", "kernel"), found
     assert found["freq_lo_ppb"] <= played.world.truth.current_ppb() <= found["freq_hi_ppb"]
     last = found["last_labelled"]
