@@ -57,7 +57,7 @@ def check(found: dict, board: LiveBoard, at_least: int) -> None:
 
 def test_twenty_minutes_with_a_daemon_that_steers(measured, tmp_path):
     board = LiveBoard(tmp_path, duration_s=1200, daemons=("chronyd (pid 612)",), slews=((0, 37.0), (400, -480.0), (410, 36.5)))
-    found = measured(board, "--json")
+    found = measured(board, "--json", pulse="[discipline]\nsteer = true")  # of the service: who only measures minds no rival
     assert (found.code, found.err) == (0, "")
     check(found.object, board, 1190)
     assert found.object["steered_by"] == "chronyd (pid 612)"
