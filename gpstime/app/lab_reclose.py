@@ -86,7 +86,7 @@ def reclose(capture: str, leap: LeapTable, names: tuple[str, ...] = FOUR, max_sl
         ran.append(judged(name, course, 0))
     what = f"{said}, closed again: the same crystal and pulses, other corrections."
     if others:
-        what += f" What {', '.join(sorted(others))} did to its clock is left in it."
+        what += f" What {', '.join(sorted(others))} did to its clock is left in it, and no policy steers beside it."
     x0_s = ran[0].figures.first_ns / NS
     return Comparison(what, x0_s, None, None, max_slew_ppm * 1e3, tuple(ran), excerpt_of([r.course for r in ran]), capture)
 

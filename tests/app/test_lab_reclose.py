@@ -62,6 +62,15 @@ def test_policies_are_chosen_by_name(night: Path, capsys: pytest.CaptureFixture[
     assert page.startswith("SIMULATED: ")  # as the head of the capture says
 
 
+def test_another_program_is_named_and_not_fought(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(tmp_path / "shared.jsonl")
+    assert main(["sim", path, "--for", "10m", "--system-offset", "50ms", "--fault", "chrony-slews:at=300"]) == 0
+    capsys.readouterr()
+    assert main(["lab", "reclose", path, "--policy", "slew-only"]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert "What chrony did to its clock is left in it, and no policy steers beside it." in page
+
+
 def test_without_a_second_there_is_nothing_to_close(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mute.jsonl"
     path.write_text('{"k":"pps","t":1000000000,"shown":1000000000,"edge":"assert","seq":1}\n')
