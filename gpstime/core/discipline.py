@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 
+from gpstime.core.announced import Announced
 from gpstime.core.bound import Biases, Coverage, Noise, error_bound, half_width, noise_after
 from gpstime.core.forbids import Forbids
 from gpstime.core.holdover import Outage, Score, lasts_s
@@ -27,18 +28,14 @@ from gpstime.model import (
     HoldoverScored,
     Mode,
     Rejected,
-    SlewAnnounced,
     Step,
-    StepAnnounced,
 )
-from gpstime.times import DAY_S, NS, RawNs, TaiNs, UnixNs, UtcTime
+from gpstime.times import DAY_S, NS, RawNs, TaiNs, UtcTime
 
 FOLLOWS = 2
 """Pulses so many seconds apart still follow each other."""
 STALE_S = 2.5
 """After so long without a verified pulse the next is the first again."""
-LONG_S = 3.0
-"""A slew that takes longer is announced with its time of arrival."""
 NOTHING: tuple[Adjustment, ...] = ()
 
 
@@ -46,7 +43,8 @@ class Discipline:
     """`hear` every usable pulse, then `decide` once; `on_tick`, `on_applied`, `on_step` what they say. Findings go into `out`.
 
     `updates`: how often it has acted; `bound`: the latest, None while nothing is known; `biases`: what is known of them, may be set
-    at any time; `coverage`; `second`: of the last pulse heard, if that had one.
+    at any time; `coverage`; `second`: of the last pulse heard, if that had one; `disproved` (to be set): the seconds that pulses
+    were given until now are wrong, or the raw clock lost some, and no bound holds.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -58,6 +56,7 @@ class Discipline:
         self.bound: ErrorBound | None = None
         self.updates = 0
         self.second: UtcTime | None = None
+        self.disproved = False
         self.expected = Expectation(policy.stepout_s)
         self._forbids = Forbids(policy.takeover)
         self._facts = Facts(free_ns=policy.free_ns)
@@ -71,7 +70,7 @@ class Discipline:
         self._gone, self._followed_ns = Noise(0.0, 0.0, 0.0, 0.0), 0.0
         self._asked: tuple[int, int, float] | None = None
         self._expected_noise: Noise | None = None
-        self._slewing = False
+        self._announced = Announced(policy)
 
     @property
     def mode(self) -> Mode:
@@ -98,8 +97,8 @@ class Discipline:
         facts, before = self._facts, self._verified
         facts.doubt = doubt
         if offset_ns is None or doubt:
+            self.expected.unverified(pulse.at, pulse.edge.shown, offset_ns)
             facts.row, offset_ns = 0, None
-            self.expected.unnamed(pulse.at, pulse.edge.shown)
         else:
             follows = before is not None and before[1] == pulse.run and pulse.n - before[2] <= FOLLOWS
             facts.row = facts.row + 1 if follows else 1
@@ -171,9 +170,10 @@ class Discipline:
         shown = pulse.edge.shown
         for a in asked:
             if isinstance(a, Step):
-                out.append(StepAnnounced(pulse.at, a.delta_ns, shown, UnixNs(shown + a.delta_ns), self._why(offset)))
+                why = self._announced.why(offset, self.updates, self.expected.why)
+                self._announced.step(pulse.at, a, shown, why, out)
         after, phase_ns = servo.offset_ns or 0.0, servo.asked_ns
-        self._announce(pulse.at, after, out)
+        self._announced.slew(pulse.at, after, servo.phase.ahead(0.0)[1], out)
         self.updates += 1
         self._off_ns = after - self._pending(pulse)
         stepped = sum(a.delta_ns for a in asked if isinstance(a, Step))
@@ -191,22 +191,6 @@ class Discipline:
         bound = abs(left) + self._followed_ns + half_width(self._gone)
         self.score.add(Outage((at - self._acted) / NS, offset, bound))
         out.append(HoldoverScored(at, (at - self._acted) / NS, offset, bound, self.score.held, self.score.outages))
-
-    def _why(self, offset: float) -> str:
-        if not self.updates:
-            return f"the first verified update finds the clock {offset / NS:+.9f} s off"
-        beyond = f"the clock is {offset / NS:+.9f} s off, beyond the step threshold of {self.policy.step_ns / NS:g} s"
-        return self.expected.why or beyond
-
-    def _announce(self, at: RawNs, left: float, out: list[Finding]) -> None:
-        most, y = self.policy.max_slew_ppb, self.servo.phase.ahead(0.0)[1]
-        rate = min(most, most - math.copysign(1.0, left) * y)  # a drift in the way takes its share
-        if rate <= 0.0:
-            return
-        arrives_s = abs(left) / rate
-        if arrives_s > LONG_S and not self._slewing:
-            out.append(SlewAnnounced(at, left, math.copysign(rate, -left), arrives_s))
-        self._slewing = arrives_s > (1.0 if self._slewing else LONG_S)
 
     # ---- all else ------------------------------------------------------------------------------------------------------------
 
@@ -257,6 +241,8 @@ class Discipline:
         """As things are at `at`: a step of `away_ns` is asked for, not made; what others did to the clock is not undone yet."""
         if self._acted is None or (self.second is not None and self.second.ns_of_day >= DAY_S * NS):
             return
+        if self.disproved:
+            away_ns = math.inf
         left = max(abs(self._off_ns), abs(self.expected.left_ns or 0.0)) + away_ns + self.expected.moved_ns
         since_s = max(0.0, (at - self._acted) / NS)
         self.bound = bound = error_bound(

@@ -144,6 +144,8 @@ class Engine:
             if rate is not None and rate > 1:
                 self.train.on_second(epoch.second.unix // NS)
         self._take(self.pairing.on_epoch(epoch), out)
+        if self.discipline is not None:
+            self.discipline.disproved |= self.pairing.disproved
 
     def _edge(self, edge: PpsEdge) -> list[Finding]:
         out: list[Finding] = []
@@ -189,6 +191,7 @@ class Engine:
         offset_ns = None if second is None else pulse.edge.shown - second.unix
         tai = self.pairing.tai_of(pulse.n) if labelled else None
         if self.discipline is not None and used:
+            self.discipline.disproved = self.pairing.disproved
             self.discipline.hear(pulse, offset_ns, self.pairing.doubt_of(offset_ns), second, tai)
         out.append(
             Offset(

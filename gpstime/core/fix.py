@@ -22,6 +22,8 @@ ZDA_ONLY = 10
 """ZDAs without any RMC before the receiver is taken for one that gives only ZDA."""
 EMPTY = 3
 """Sentences without date or time in a row, from a receiver that knew them, before it has forgotten them."""
+SILENT_NS = 30 * NS
+"""A fix that the receiver has not spoken of for so long may be lost: its pulses go on all the same (F-P13, F-N25)."""
 PAUSE_NS = 5 * NS
 """A longer pause between valid epochs does not count as fix."""
 
@@ -51,6 +53,7 @@ class FixRule:
         self._blank = False
         self._valid: UtcTime | None = None
         self._valid_at: RawNs | None = None
+        self._heard_at: RawNs | None = None
         self._fixed: UtcTime | None = None
         self._zda: Epoch | None = None
         self._empty = 0
@@ -97,6 +100,10 @@ class FixRule:
         self._zda = zda
         return None
 
+    def silent(self, at: RawNs) -> bool:
+        """Whether what it last said of its fix is too old at `at`."""
+        return self._heard_at is not None and at - self._heard_at > SILENT_NS
+
     def _no_fix(self, epoch: Epoch) -> Usable:
         self.void = self._blank = True
         self._zda = self._valid_at = None
@@ -127,6 +134,7 @@ class FixRule:
 
     def sustain(self, at: RawNs) -> None:
         """A believable epoch was used: count the fix towards the leap second count."""
+        self._heard_at = at
         if self._first:
             self._first = False
             self.hold_ns = LEAP_HOLD_NS if self._blank else 0

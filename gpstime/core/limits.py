@@ -28,6 +28,8 @@ EARLY = -0.05
 """A median delay below this (s) is a burst before its pulse, beyond the doubt of stamps: the label is wrong."""
 PLAINLY_EARLY = -0.15
 """Three bursts in a row so far (s) before their pulse are enough: no jitter of a delay of 100 ms does that."""
+FOLLOWING = 1.2
+"""How far (s) such bursts may be from the one before: a raw clock loses less than a second in a second."""
 WAIT = 120
 """Bursts for which an RTC that fits two seconds so far is waited for."""
 NEAREST_S = 0.35

@@ -10,12 +10,13 @@ import math
 
 from gpstime.core import words
 from gpstime.core.delay import Lags, Support
-from gpstime.core.earliest import Earliest, may_change
+from gpstime.core.earliest import TOGETHER, Earliest, may_change
 from gpstime.core.fix import FixRule
 from gpstime.core.limits import (
     AGREED,
     CONTRARY,
     EARLY,
+    FOLLOWING,
     FORGIVING,
     LASTING,
     LEAP_MOST,
@@ -36,10 +37,10 @@ from gpstime.times import NS, RawNs
 class Naming:
     """`zero`: the label, TAI seconds minus pulse number; lags are counted from it, so with a true label they are delays.
 
-    `doubted`: something contradicted the label that was there, so seconds named before are in doubt too. Inside: `_vouched`, a
-    second source agreed when the label was given; `_settled`, one did that rests on no assumption, and if it drifts later, so be
-    it; `_rough`, delays were unsteady or a label was taken back, so the next needs a minute of agreement; `_checking`, the label
-    waits for a burst that fits it.
+    `doubted`: something contradicted the label that was there, so seconds named before are in doubt too; `disproved`: bursts come
+    before the pulse whose second they name, now. Inside: `_vouched`, a second source agreed when the label was given; `_settled`,
+    one did that rests on no assumption, and if it drifts later, so be it; `_rough`, delays were unsteady or a label was taken back,
+    so the next needs a minute of agreement; `_checking`, the label waits for a burst that fits it.
     """
 
     def __init__(self, raster: Raster, fix: FixRule, sources: Sources) -> None:
@@ -63,6 +64,11 @@ class Naming:
         self._rough = self._checking = False
         self._asleep_s = 0
         self._earliest = Earliest()
+        self._early: list[float] = []
+
+    @property
+    def disproved(self) -> bool:
+        return len(self._early) >= TOGETHER
 
     @property
     def sure(self) -> bool:
@@ -76,6 +82,9 @@ class Naming:
             return []
         n, since = place
         lag = n + self.zero - tai_s + since
+        if self._prior is not None or self.label is Label.OK:
+            near = lag < PLAINLY_EARLY and (not self._early or abs(lag - self._early[-1]) < FOLLOWING)
+            self._early = [*self._early[1 - TOGETHER :], lag] if near else []
         if self._fix.hold_ns <= 0:
             self._earliest.add(lag - self.zero)
         if self._checking:
@@ -249,4 +258,5 @@ class Naming:
         self._settled = agrees and not opinion.assumed
         self.assumption = "" if self._settled else words.assumed(self._fix.unspoken)
         self._contrary.clear()
+        self._early.clear()
         return self._say(Label.OK, at, words.plain(support, whole, opinion, self.corrected_weeks))

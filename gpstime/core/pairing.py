@@ -14,7 +14,7 @@ from collections import deque
 from gpstime.core import words
 from gpstime.core.dates import DateRule
 from gpstime.core.delay import Delay
-from gpstime.core.fix import FixRule
+from gpstime.core.fix import SILENT_NS, FixRule
 from gpstime.core.limits import AGREED, LASTING, NEAREST_S
 from gpstime.core.naming import Naming
 from gpstime.core.raster import Raster
@@ -73,12 +73,22 @@ class Pairing:
         return self._naming.doubted
 
     @property
+    def disproved(self) -> bool:
+        """Bursts come before the pulse whose second they name: the second is wrong, or the raw clock lost some, and with it any
+        clock that it drives."""
+        return self._naming.disproved
+
+    @property
     def doubt(self) -> str:
         """Why no clock should be set to the seconds that pulses have now; "" where nothing speaks against it."""
         if self.label is not Label.OK:
             return f"the second is not known: {self.why}"
         if self._fix.fix is False:
             return "the receiver has no fix"
+        if self._fix.silent(self._raster.at):
+            return f"the receiver has said nothing of its fix for {SILENT_NS // NS} s"
+        if self.disproved:
+            return "sentences come before the pulse whose second they name"
         return "the receiver's leap second count is not verified yet" if self._fix.hold_ns > 0 else ""
 
     def doubt_of(self, offset_ns: int | None) -> str:

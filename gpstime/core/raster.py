@@ -26,6 +26,11 @@ class Raster:
         self._period = float(NS)
 
     @property
+    def at(self) -> RawNs:
+        """The last pulse."""
+        return self._at
+
+    @property
     def ready(self) -> bool:
         return len(self._base) >= READY
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gpstime.model import RtcReading
-from gpstime.times import NS, LeapTable, RawNs, TaiNs, UnixNs, UtcTime
+from gpstime.times import DAY_S, NS, LeapTable, RawNs, TaiNs, UnixNs, UtcTime
 
 AGREE_S = 0.35
 """An opinion is used if its own error is below this; a crystal needs hours to go further astray."""
@@ -61,10 +61,13 @@ class Sources:
         self._right_at: RawNs | None = None
         self._right_assumed = False
         self.rtc_day: int | None = None
+        self._day = self._ahead_s = 0
+        self._leapt = False
+        """A leap second went by in this run: an RTC may never hear of it."""
 
     def on_rtc(self, reading: RtcReading) -> None:
         """An RTC that stopped once has nothing to say."""
-        if not reading.trusted:
+        if not reading.trusted or self._leapt:
             return
         if self._readings and reading.at < self._readings[-1][0]:
             self._readings.clear()
@@ -74,6 +77,13 @@ class Sources:
     def on_shown(self, n: int, at: RawNs, shown: UnixNs) -> None:
         """What the system clock showed at pulse `n`."""
         self._shown = (n, at, shown)
+        day = shown // (DAY_S * NS)
+        if day != self._day:
+            ahead_s = self._leap.at(UtcTime.from_unix(shown)).tai_minus_utc_s
+            if day == self._day + 1 and ahead_s != self._ahead_s:  # nobody knows who was told of the leap second and who was not
+                self._right_at, self._leapt = None, True
+                self._readings.clear()
+            self._day, self._ahead_s = day, ahead_s
 
     def on_step(self) -> None:
         """The system clock was stepped: that it was right says nothing any more."""

@@ -46,14 +46,15 @@ class Expectation:
         self._foreign_ns = self._leap_ns = self._away_ns = 0.0
         self._apart_ns = apart_ns
 
-    def unnamed(self, at: RawNs, shown: UnixNs) -> None:
-        """A pulse whose second has no name. That the clock is where it was left can be seen all the same: if it did not jump, it is
-        off by what it shows beyond a whole second."""
+    def unverified(self, at: RawNs, shown: UnixNs, offset_ns: int | None) -> None:
+        """A pulse whose second has no name, or one that is in doubt. If the clock is where it was left, give or take less than a
+        second, it is off by what it shows beyond a whole second; and by the doubtful name it is `offset_ns` off."""
         if self.left_ns is None:
             return
         jumped = abs(shown - at - self._apart_ns)
         beyond = abs((shown + NS // 2) % NS - NS // 2)
-        self._away_ns = float(jumped if jumped > SURPRISE_NS + SLEWED * max(0, at - self._at) else beyond)
+        away = jumped if jumped > SURPRISE_NS + SLEWED * max(0, at - self._at) else beyond
+        self._away_ns = float(max(away, abs(offset_ns or 0)))
 
     def forget(self) -> None:
         self.left_ns = self.surprised_ns = None

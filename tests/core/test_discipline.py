@@ -172,13 +172,15 @@ def test_what_others_did_is_in_the_bound_until_it_is_undone() -> None:
 
 def test_a_pulse_without_a_name_shows_a_jump_and_how_far_the_clock_has_drifted() -> None:
     e = Expectation(300.0)
-    e.unnamed(at(1), UnixNs(5 * NS + 300_000_000))
+    e.unverified(at(1), UnixNs(5 * NS + 300_000_000), None)
     assert e.moved_ns == 0.0, "nothing is expected of a clock that was never acted on"
     e.left(at(10), 0.0, apart_ns=100 * NS)
-    e.unnamed(at(70), UnixNs(170 * NS - 40_000))
+    e.unverified(at(70), UnixNs(170 * NS - 40_000), None)
     assert e.moved_ns == 40_000.0
-    e.unnamed(at(71), UnixNs(172 * NS))
+    e.unverified(at(71), UnixNs(172 * NS), None)
     assert e.moved_ns == NS, "a whole second is seen too"
+    e.unverified(at(72), UnixNs(172 * NS), 9 * NS)
+    assert e.moved_ns == 9 * NS, "a name that is in doubt may be right"
 
 
 def test_what_a_crystal_may_have_done_in_a_day_is_no_surprise_a_second_is() -> None:

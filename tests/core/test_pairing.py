@@ -331,6 +331,43 @@ def test_the_burst_counts_and_not_the_sentence() -> None:
     assert (out.label, out.wrong) == (Label.OK, [])
 
 
+# ---- what disproves it ------------------------------------------------------------------------------------------------------
+
+
+def test_sentences_before_their_pulse_disprove_the_second_before_it_is_withdrawn() -> None:
+    """A timer that loses ticks so that pulses go uncounted: each burst names a second that is not there yet."""
+    edges, said = plain(60)
+    pairing = Pairing(LEAP)
+    early = [epoch(s, 0.3, second=second_named(s + 3 * (s - 39) // 4)) for s in range(40, 60)]
+    seen = []
+    for count in range(1, 8):
+        pairing = Pairing(LEAP)
+        run(merged(edges[: 40 + count], [*said[:40], *early[:count]]), pairing)
+        seen.append((pairing.label is Label.OK, pairing.disproved, bool(pairing.doubt)))
+    assert seen[:3] == [(True, False, False)] * 3
+    assert seen[3:] == [(True, True, True)] * 4
+
+
+def test_flipped_digits_and_late_sentences_disprove_nothing() -> None:
+    edges, said = plain(120)
+    for s, off in ((50, 3660), (51, 11), (52, 20), (53, 3660)):
+        said[s] = epoch(s, 0.3, second=second_named(s + off))
+    pairing = Pairing(LEAP)
+    run(merged(edges[:54], said[:54]), pairing)
+    assert not pairing.disproved
+    late = [epoch(s, 0.3 if s < 60 else 1.9) for s in range(120)]
+    assert not run(merged(edges, late)).pairing.disproved
+
+
+def test_a_receiver_that_falls_silent_vouches_for_nothing_after_half_a_minute() -> None:
+    edges, said = plain(120)
+    for heard, doubt in ((100, ""), (80, "said nothing of its fix for 30 s")):
+        pairing = run(merged(edges, said[:heard])).pairing
+        assert pairing.label is Label.OK, "the second goes on all the same"
+        assert doubt in pairing.doubt
+        assert bool(doubt) == bool(pairing.doubt)
+
+
 # ---- leap seconds -----------------------------------------------------------------------------------------------------------
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from roof import NS, START, Outcome, bursts, edge, epoch, merged, raw, rtc, run
+from roof import LEAP, NS, START, Outcome, bursts, edge, epoch, merged, raw, rtc, run, second_named
 
-from gpstime.model import ClockStep, Label, PpsEdge
-from gpstime.times import UnixNs
+from gpstime.model import ClockStep, Label, PpsEdge, RtcReading
+from gpstime.times import TaiNs, UnixNs, UtcTime
 
 
 def with_rtc(delay_ms: int, off_s: float = 0.0, *, seed: int = 0, every: int = 16, rollover: bool = True, **how: bool) -> Outcome:
@@ -145,6 +145,26 @@ def test_a_system_clock_that_lost_ticks_with_the_raw_clock_is_no_witness() -> No
     again = [shown_right(edge(s, 0.37, seq=s), -27.0) for s in range(100, 220)]
     out = run(merged(first, again, [epoch(s, 0.3 if s < 100 else 0.67) for s in range(220)]))
     assert (out.label, out.wrong) == (Label.OK, [])
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_after_a_leap_second_no_clock_vouches_for_a_receiver_that_missed_it(told: bool) -> None:
+    """The receiver is a second ahead for a minute; so are an RTC that nobody sets, and a system clock that nobody told."""
+    begin, leap_at = UtcTime.civil(2016, 12, 31, 23, 56, 0), 240
+    edges, said = [], []
+    for s in range(400):
+        late = s > leap_at and not told
+        edges.append(PpsEdge(raw(s), UnixNs(LEAP.utc(TaiNs(LEAP.tai(begin) + s * NS)).unix + late * NS), seq=s))
+        said.append(epoch(s, 0.3, second=second_named(s + (leap_at <= s < leap_at + 60), begin)))
+    clock = [
+        RtcReading(raw(s), UtcTime.from_unix(begin.unix + s * NS), edge=True, err_ns=200_000, trusted=True, chip="ds3231")
+        for s in range(30, 400, 10)
+    ]
+    for readings in ([], clock):
+        out = run(merged(edges, said, readings))
+        assert [change.new for change in out.changes] == [Label.OK, Label.AMBIGUOUS, Label.OK]
+        assert out.last is not None
+        assert out.pairing.second_of(out.last.n) == second_named(399, begin)
 
 
 def test_it_picks_where_votes_split() -> None:

@@ -221,6 +221,11 @@ LATER = {
     "stepped without a label": ("delay-wander:at=20,span=3s", "system-step:at=200,step=1"),
     "a leap second without a pulse": ("lost-fix:at=100,for=500,pulse=0s", "leap-second:at=300,kernel=0"),
     "the same, and the kernel was told": ("lost-fix:at=100,for=500,pulse=0s", "leap-second:at=300,kernel=1"),
+    "a timer that hides whole seconds": ("timer-slow:at=211,for=37,ratio=0.3",),
+    "a timer that hides them and sentences out of step": (
+        "timer-slow:at=167,for=43,ratio=0.3",
+        "late-sentences:at=187,for=254,delay=0.2,jitter=0.3",
+    ),
     "a leap second without a sentence": ("nmea-silent:at=100,for=500", "leap-second:at=300,kernel=0"),
 }
 
@@ -257,6 +262,21 @@ def test_a_leap_second_is_declared_in_a_holdover_too_on_its_own_day_only() -> No
     held = [(second, leap) for mode, second, leap in told if mode is Mode.HOLDOVER and second is not None]
     assert {leap for second, leap in held if second < UtcTime.civil(2017, 1, 1)} == {1}
     assert {leap for second, leap in held if second >= UtcTime.civil(2017, 1, 1)} == {0}
+
+
+def test_a_leap_second_that_neither_receiver_nor_kernel_know_moves_the_clock_once_and_right() -> None:
+    """Both are a second ahead then, and agree; a minute later the receiver is not."""
+    run_ = close("leap-second:at=300,style=late,kernel=0", seconds=900, personality="l76")
+    assert [round(step / 1e9) for _, step in run_.steps] == [-1]
+    assert run_.worst(500) < 1.5 * US
+
+
+def test_a_pulse_is_not_followed_when_nobody_says_any_more_that_there_is_a_fix() -> None:
+    """The sentences stop, and a minute later the fix is lost: nobody hears of it."""
+    silent = close("nmea-silent:at=200,for=400", "lost-fix:at=260,for=300,pulse=300s,ppm=20")
+    assert silent.worst(STARTED) < 1e5, "20 ppm for 300 s are 6 ms"
+    assert Mode.HOLDOVER in silent.went()
+    assert silent.loop.mode is Mode.TRACKING
 
 
 def test_twin_of_what_others_did_without_it_bounds_lie(monkeypatch: pytest.MonkeyPatch) -> None:
