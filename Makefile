@@ -68,7 +68,7 @@ test-board: $(VENV)/.stamp-board virtual-pi  ## The drivers on the virtual Pi's 
 days: $(VENV)/.stamp-coverage  ## How often the interval of an RTC's daily mean holds, 2000 days of each kind (long; shows progress)
 	$(BIN)/python tests/intervals/rtc_days.py
 
-outages: $(VENV)/.stamp-coverage  ## How often the bound of a holdover holds, 2000 outages of each kind and length (long; shows progress)
+outages: $(VENV)/.stamp-dev  ## How often the bound of a holdover holds, 2000 outages of each kind and length (long; shows progress)
 	$(BIN)/python tests/intervals/holdover_days.py
 
 test-wired: $(VENV)/.stamp-dev  ## The same tests on a wired Pi: GPSTIME_TEST_PPS=/dev/pps0 GPSTIME_TEST_PORT=/dev/serial0 (hw/rig)

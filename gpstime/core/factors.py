@@ -21,13 +21,13 @@ Seen = tuple[float, float] | None
 
 SWINGS_PPB = (60.0, 120.0, 250.0, 500.0, 1_000.0, 2_000.0, 4_000.0)
 """Amplitudes of the day's swing: a board in a drawer to one in the sun."""
-SWINGING = 0.2
+SWINGING = 0.1
 """How likely a swing of any of these sizes is, before anything was scored."""
-BENDING = 0.3
+BENDING = 0.25
 """How likely it is that something else is slow in it, too."""
 SHOWS = 0.5
 """The part of a swing's slope that the filter's trend does not take away, as a share of the variance."""
-UNSURE, MOST_UNSURE = 0.6, 0.1
+UNSURE, MOST_UNSURE = 0.5, 0.05
 """A scale that is not known makes tails: so much is added to ln of the factor for each unit of its variance, and no more than that.
 The bound of a crystal that only walks is to hold 93 to 97 %, neither more nor less; the figures here were chosen for it on crystals
 that the tables of docs/holdover.md do not have."""

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from doubles import VirtualTime
+from test_daemon import Replayed, config, terminate
+from test_discipline_command import Spy
 
+from gpstime.app.catalogue import fit
+from gpstime.app.config import parse
+from gpstime.app.daemon import Fitted, serve
+from gpstime.app.live import LiveTime
 from gpstime.app.outage_replay import policy_in, replayed
 from gpstime.app.outage_score import Scoring, chance, scores_of, tallies
 from gpstime.app.run import run
+from gpstime.app.status import ask_status
 from gpstime.app.steered import Disciplining
 from gpstime.cli import main
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
 from gpstime.core.policy import Policy
+from gpstime.drivers.steering import SteeringWatch
 from gpstime.model import HoldoverBegan, HoldoverScored
 from gpstime.report.status import _holdovers
 from gpstime.sim.scenario import Scenario
@@ -128,6 +138,36 @@ def test_a_disk_that_refuses_is_told() -> None:
 def test_a_run_that_was_not_steered_has_no_policy(head: dict[str, object]) -> None:
     assert policy_in(head) is None
     assert policy_in({"discipline": asdict(Policy(free_ns=5e6)) | {"later": 1}}) == Policy(free_ns=5e6)
+
+
+def test_a_service_that_steers_keeps_them_beside_its_record(tmp_path: Path) -> None:
+    time, asked, path = VirtualTime(), [], str(tmp_path / "status.sock")
+
+    def over() -> None:
+        asked.append(ask_status(path))
+        terminate()
+
+    source = Replayed(time, over, duration_s=900, faults=("missing-pulse:rate=0.01,run=90",))
+    fitted = Fitted([source], policy=Policy(), clock=Spy(), outages=Outages(tmp_path), parts={"record": lambda: {"run": 7}})
+    assert serve(config(path), fitted, BUILT_IN.table, LiveTime(time), {}, io.StringIO()) == 0
+    kept = Outages(tmp_path).over
+    assert kept
+    assert {(o.by, o.run) for o in kept} == {("service", 7)}
+    said = asked[0]["discipline"]["holdovers"]
+    assert said["outages"] == len(kept)
+    assert said["last"]["lasted_s"] == kept[-1].lasted_s
+
+
+def test_what_the_service_is_told_is_in_the_head_of_its_record(tmp_path: Path) -> None:
+    (tmp_path / "holdover.jsonl").write_text('{"lasted_s": 70, "off_ns": 1, "bound_ns": 2}\n')
+    nobody = SteeringWatch(lambda: None, lambda: ())
+    text = f'[record]\nfolder = "{tmp_path}"\n[discipline]\nsteer = true\nfree_ms = 5\n'
+    fitted = fit(parse(text, "x"), LiveTime(VirtualTime()), steering=nobody)
+    for close in fitted.closing:
+        close()
+    assert policy_in(fitted.head) == fitted.policy == Policy(free_ns=5e6, next_second=True)
+    assert fitted.outages is not None
+    assert len(fitted.outages.over) == 1
 
 
 def test_the_status_of_the_service_has_them(folder: Path) -> None:

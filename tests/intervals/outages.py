@@ -44,6 +44,7 @@ def outages(seed: int, spread: float = 1.0, learned_s: int = LEARNED_S, sigma_ns
     x, y, phase = 0.0, 20_000.0, Phase()
     for n in range(learned_s):
         phase.add(n, x + gauss(0.0, sigma_ns))
+        phase.wander.look(phase)
         x += y + gauss(0.0, white)
         y += gauss(0.0, walk)
     # one second has passed since the last pulse
