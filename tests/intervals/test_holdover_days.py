@@ -116,7 +116,7 @@ def test_a_swing_that_begins_to_show_is_carried_to_the_day() -> None:
     seen: list[factors.Seen] = [(x, 0.02 * (i + 1)) if i < 5 else None for i, x in enumerate(true)]
     ln = factors.factors(wander.LEADS_S, WALK_NS, seen)
     assert true[-1] > 0.7
-    assert ln[-1] == pytest.approx(true[-1] + factors.UNSEEN, abs=0.35)
+    assert 0.8 * true[-1] < ln[-1] < true[-1] + factors.UNSEEN
     assert factors.factors(wander.LEADS_S, WALK_NS, [(0.0, 0.05 * (i + 1)) if i < 5 else None for i in range(9)])[-1] < 0.2
 
 
