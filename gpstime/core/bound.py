@@ -68,34 +68,33 @@ class Noise:
 
 def noise_after(phase: Phase, seconds: float, stamp_ns: float = 0.0) -> Noise:
     """What the filter does not know of the phase so long after its last pulse; `stamp_ns`: half-width of a stamp's own doubt."""
-    w, t = phase.levels.w, max(0.0, seconds)
-    walk2 = phase.levels.q**2 + phase.jumps.walk2
+    w2, t = phase.levels.w**2, seconds if seconds > 0.0 else 0.0
     wider2 = phase.wider2
-    fit2 = max(0.0, wider2 * phase.pxx)
-    age2 = max(0.0, wider2 * t * (2.0 * phase.pxy + t * phase.pyy) + w * w * max(0.0, t - 1.0))
-    wander2 = walk2 * t**3 / 3.0
+    fit2 = wider2 * phase.pxx
+    age2 = wider2 * t * (2.0 * phase.pxy + t * phase.pyy) + (w2 * (t - 1.0) if t > 1.0 else 0.0)
+    fit2, age2 = fit2 if fit2 > 0.0 else 0.0, age2 if age2 > 0.0 else 0.0
+    wander2 = (phase.levels.q**2 + phase.jumps.walk2) * t * t * t / 3.0
     if (factor := phase.wander.factor(t)) != 1.0:
-        rest2 = fit2 + w * w + age2
+        rest2 = fit2 + w2 + age2
         wander2 = max(0.0, factor**2 * (rest2 + wander2) - rest2)
-    return Noise(
-        math.sqrt(fit2),
-        math.sqrt(w * w * min(1.0, t) + stamp_ns * stamp_ns / 3.0),
-        math.sqrt(age2),
-        math.sqrt(wander2),
-    )
+    jitter2 = w2 * (t if t < 1.0 else 1.0) + stamp_ns * stamp_ns / 3.0
+    return Noise(math.sqrt(fit2), math.sqrt(jitter2), math.sqrt(age2), math.sqrt(wander2))
 
 
 def _growth(phase: Phase, seconds: float, stamp_ns: float, sigma: float) -> float:
     """The steepest rise of the noise's sigma from now on (ns per s): `noise_after` in one sum, being asked so often."""
     w2, walk2 = phase.levels.w**2, (phase.levels.q**2 + phase.jumps.walk2) / 3.0
-    wider2, stamp2 = phase.wider2, stamp_ns * stamp_ns / 3.0
-    pxx, pxy, pyy = wider2 * max(0.0, phase.pxx), wider2 * phase.pxy, wider2 * phase.pyy
-    steepest = 0.0
+    wider2, from_s = phase.wider2, seconds if seconds > 0.0 else 0.0
+    pxx, pxy, pyy = wider2 * max(0.0, phase.pxx), 2.0 * wider2 * phase.pxy, wider2 * phase.pyy
+    here, steepest = pxx + w2 + stamp_ns * stamp_ns / 3.0, 0.0
     for later in LATER_S:
-        t = max(0.0, seconds) + later
-        variance = pxx + w2 + stamp2 + max(0.0, t * (2.0 * pxy + t * pyy) + w2 * (t - 1.0)) + walk2 * t * t * t
-        factor = phase.wander.factor(t) if seconds > LATER_S[0] else 1.0
-        steepest = max(steepest, (factor * math.sqrt(variance) - sigma) / later)
+        t = from_s + later
+        age = t * (pxy + t * pyy) + w2 * (t - 1.0)
+        then = math.sqrt(here + (age if age > 0.0 else 0.0) + walk2 * t * t * t)
+        if seconds > LATER_S[0]:
+            then *= phase.wander.factor(t)
+        rise = (then - sigma) / later
+        steepest = rise if rise > steepest else steepest
     return steepest
 
 

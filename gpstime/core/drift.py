@@ -17,7 +17,7 @@ from typing import Literal
 from gpstime.core import bank as b
 from gpstime.core.counter import Counter
 from gpstime.core.forecast import seconds_until
-from gpstime.core.keeping import begin, blunt, gain_at, move, odds, tend
+from gpstime.core.keeping import begin, blunt, gain_at, move, odds, shares, tend
 from gpstime.core.line import through
 from gpstime.core.mixture import mixture_quantile, t_over_normal
 from gpstime.model import Drift
@@ -176,7 +176,7 @@ class DriftEstimator:
         """What is known at the last pulse; None below FEWEST pulses. `at` is only carried through."""
         if not self._bank:
             return self._early(at)
-        parts = self._parts()
+        parts = shares(self._bank)
         span = float(self._last - self._first[0][0])
         # what may be off without showing as noise: the stamps' own error and the counter's step, at both ends of the run
         extra = (2.0 * self._err + self._quantum) / span
@@ -214,16 +214,6 @@ class DriftEstimator:
         early._first, early.n, early._err, early._counter = list(self._first), self.n, self._err, self._counter
         early._start()
         return early.estimate(at)
-
-    def _parts(self) -> list[tuple[float, b.Row]]:
-        """Filters with their share of the probability; those below 1e-5 are left out."""
-        logs = [odds(row) for row in self._bank]
-        top = max(logs)
-        raw = [math.exp(o - top) for o in logs]
-        total = sum(raw)
-        kept = [(p / total, row) for p, row in zip(raw, self._bank, strict=True) if p > 1e-5 * total]
-        total = sum(p for p, _ in kept)
-        return [(p / total, row) for p, row in kept]
 
     def noise_found(self) -> NoiseFound:
         """The noise levels of the most probable filter; all zero before the filters run."""

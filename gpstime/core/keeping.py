@@ -60,6 +60,17 @@ def odds(row: b.Row) -> float:
     return row[b.LOGL] + _prior(row[b.Q2], WALK_PRIOR) + _prior(row[b.W2], WHITE_PRIOR)
 
 
+def shares(bank: list[b.Row]) -> list[tuple[float, b.Row]]:
+    """Filters with their share of the probability; those below 1e-5 are left out."""
+    logs = [odds(row) for row in bank]
+    top = max(logs)
+    raw = [math.exp(o - top) for o in logs]
+    total = sum(raw)
+    kept = [(p / total, row) for p, row in zip(raw, bank, strict=True) if p > 1e-5 * total]
+    total = sum(p for p, _ in kept)
+    return [(p / total, row) for p, row in kept]
+
+
 def _prior(level2: float, exponent: float) -> float:
     """Log prior of a noise level, given squared; none for a level that is declared to be zero."""
     top2 = PRIOR_TOP**2

@@ -88,12 +88,12 @@ class Modes:
     def __init__(self, table: tuple[Way, ...] = TABLE) -> None:
         self.mode = Mode.ACQUIRING
         self.why = "no verified pulse yet"
-        self._table = table
+        self._ways = {mode: tuple(way for way in table if mode in way.old) for mode in Mode}
 
     def look(self, at: RawNs, facts: Facts) -> ModeChange | None:
         """The change that the facts make, if any. One at a time: the next event finds the next."""
-        for way in self._table:
-            if self.mode in way.old and way.holds(facts):
+        for way in self._ways[self.mode]:
+            if way.holds(facts):
                 change = ModeChange(at, self.mode, way.new, way.why(facts))
                 self.mode, self.why = way.new, change.why
                 return change

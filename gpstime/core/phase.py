@@ -58,6 +58,7 @@ class Phase(TwoState):
         self._jump = (0.0, 0.0)
         self._far: list[tuple[int, float]] = []
         self._misses = Misses()
+        self._wider2: float | None = None
 
     # ---- out -----------------------------------------------------------------------------------------------------------------
 
@@ -74,26 +75,29 @@ class Phase(TwoState):
     def ahead(self, seconds: float) -> tuple[float, float]:
         """Phase (ns) and frequency (ppb) so long after the last pulse."""
         x, y = self.x + self._jump[0], self.y + self._jump[1]
+        if seconds == 0.0:
+            return x, y
         bent, turned = (0.0, 0.0) if self.straight else self._trend.adds(seconds)
         return x + seconds * y + bent, y + turned
 
     @property
     def wider2(self) -> float:
         """What the covariance is multiplied with so that an interval holds: levels not well known, misses that show a lag."""
-        return self.learning.wider2(self.pxx) * (1.0 + LAG_WIDER * max(0.0, self._misses.lag2 - LAG))
+        if self._wider2 is None:
+            self._wider2 = self.learning.wider2(self.pxx) * (1.0 + LAG_WIDER * max(0.0, self._misses.lag2 - LAG))
+        return self._wider2
 
     def doubt_ns(self, seconds: float) -> float:
         """One sigma of the phase so long after the last pulse, noise only: what is known now, the walk, the jumps seen so far."""
-        w2, walk2 = self.levels.w**2, self.levels.q**2 + self.jumps.walk2
         known = self.wider2 * (self.pxx + seconds * (2.0 * self.pxy + seconds * self.pyy))
-        variance = known + seconds * w2 + walk2 * seconds**3 / 3.0
-        return math.sqrt(variance)
+        return math.sqrt(known + seconds * self.levels.w**2 + (self.levels.q**2 + self.jumps.walk2) * seconds**3 / 3.0)
 
     # ---- in ------------------------------------------------------------------------------------------------------------------
 
     def add(self, n: int, z: float) -> None:
         """A pulse: `n` true seconds, in order, and the phase measured there (raw clock minus true, ns)."""
         q2, w2 = self.levels.q**2, self.levels.w**2
+        self._wider2 = None
         if self.pulses < LINES[-1]:
             if self.begin(n, z, q2, w2):
                 self.noise2 = self.learning.start(math.sqrt(self.noise2), self.pulses)
@@ -114,10 +118,9 @@ class Phase(TwoState):
             return
         if not self.learning.n:
             s *= self._early(miss, s)
-        if s < 1.2 * self.learning.usual and self.pxx < 1.3 * self.levels.alpha * self.learning.usual:
-            self._follow(dt, miss, s)
-        else:
-            self._catch_up(miss, s)
+        usual = self.learning.usual
+        settled = s < 1.2 * usual and self.pxx < 1.3 * self.levels.alpha * usual
+        self._follow(dt, miss, s) if settled else self._catch_up(miss, s)
 
     def _predict_only(self, dt: float) -> None:
         """Without growth of the doubt beyond one second's."""
@@ -128,6 +131,7 @@ class Phase(TwoState):
     def renew(self, n: int, z: float, apart_s: float) -> None:
         """The count of seconds began anew, about `apart_s` after the last pulse: the frequency stays, the phase is `z`."""
         self.wander.forget()
+        self._wider2 = None
         if self.pulses < LINES[-1]:
             self.begin_again()
             self.add(n, z)
@@ -157,8 +161,9 @@ class Phase(TwoState):
 
     def _follow(self, dt: float, miss: float, s: float) -> None:
         """The steady state: judge the miss by the shape, look for jumps, and let it wait to be learned from."""
-        e, slope = self.shape.judge(miss, max(1.0, math.sqrt(s / self.learning.usual))) if self._gated else (miss, 1.0)
-        limit = math.copysign(NEWS * math.sqrt(self.learning.usual), miss)
+        usual = self.learning.usual
+        e, slope = self.shape.judge(miss, max(1.0, math.sqrt(s / usual))) if self._gated else (miss, 1.0)
+        limit = math.copysign(NEWS * math.sqrt(usual), miss)
         if self._gated and miss / limit > 1.0 < self._misses.before / limit:
             e = limit
         k0, k1 = self.update(e, s)
