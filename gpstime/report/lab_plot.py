@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gpstime.app.lab_compare import Comparison, Ran
-from gpstime.app.lab_events import around
+from gpstime.app.lab_course import SETTLED_NS
+from gpstime.app.lab_events import WINDOW_S, around
 from gpstime.errors import UsageError
 from gpstime.report.lab_words import DOES, STEP_AND_SLEW, headline, ns, ppm, small_back, times
 from gpstime.report.strip import unit_of
@@ -84,6 +85,7 @@ def figure_of(comparison: Comparison) -> Any:
             ax = axes[i][j]
             ax.spines[["top", "right"]].set_visible(False)
             draw(ax, comparison, ran, j == 0)
+            ax.locator_params("x", nbins=5 if i == 1 else 7)
         words = textwrap.wrap(headline(ran), 40)[:3]
         top = axes[0][j]
         top.set_title("\n".join(words + [""] * (3 - len(words))), fontsize=10.5)
@@ -133,7 +135,7 @@ def _pace(ran: Ran) -> str:
     """How the clock gets where it gets."""
     f = ran.figures
     jump = max(f.most_back_ns, f.most_forward_ns)
-    if jump >= 1_000_000:
+    if jump > SETTLED_NS:
         return f"{ns(jump)} at once"
     if ran.course.acted_ns() is None:
         return f"drifts by {ppm(f.worst_rate_ppb)}"
@@ -144,10 +146,10 @@ def _order(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     """Events at their true time (below) and as stamped (above): lines that cross are events whose order is lost."""
     size = max((abs(r.course.offset_ns[0]) for r in comparison.ran), default=1)
     moment = comparison.moment_ns
-    excerpt = around(moment, round(size * 0.6), before=12, after=18)
+    excerpt = around(moment, round(size * 0.8), before=12, after=18)
     stamps = excerpt.stamps(ran.course)
     middle = excerpt.true_ns[len(excerpt.true_ns) // 2]
-    scale, unit = unit_of(max(size, 1))
+    scale, unit = unit_of(15 * excerpt.every_ns)
     latest = None
     for true_ns, stamp in zip(excerpt.true_ns, stamps, strict=True):
         back = latest is not None and stamp < latest
@@ -161,7 +163,7 @@ def _order(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     reach = 1.1 * max(abs(s - middle) for r in comparison.ran for s in excerpt.stamps(r.course)) / scale
     ax.set_xlim(-reach, reach)
     ax.set_xlabel(f"{unit} around the correction")
-    steps = [(at, step) for at, step in ran.course.steps if at == moment and abs(step) >= 1_000_000]
+    steps = [(at, step) for at, step in ran.course.steps if at == moment and abs(step) > SETTLED_NS]
     if steps:
         at, step = steps[0]
         after = ran.course.shown(at)
@@ -180,7 +182,7 @@ def _order(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
 
 def _windows(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     """Events too many or too few in each five minutes of the clock."""
-    windows = ran.stamped.windows
+    windows = [w for w in ran.stamped.windows if -WINDOW_S < w.start_s <= comparison.span_s - WINDOW_S / 2]  # where the run is
     off = [w.events - w.expected for w in windows]
     middles = [(w.start_s / 60 + 2.5) for w in windows]
     ax.axhline(0, color="black", lw=0.8)
@@ -193,8 +195,11 @@ def _windows(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     ax.set_ylim(low - room, high + room)
     _minutes(ax, comparison)
     if first:
-        expected = windows[0].expected if windows else 0
-        ax.set_ylabel(f"Are counts right?\n5 min of {expected}, off by", fontsize=11)
+        expected = f" of {windows[0].expected}" if windows else ""
+        ax.set_ylabel(f"Are counts right?\n5 min{expected}, off by", fontsize=11)
+    if not windows:
+        ax.set_yticks([])
+        ax.text(0.5, 0.6, "too short for 5 minutes", transform=ax.transAxes, ha="center", fontsize=12, color="#555555")
 
 
 def _late(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
@@ -204,7 +209,6 @@ def _late(ax: Any, comparison: Comparison, ran: Ran, first: bool) -> None:
     reach = 1.5 * max([LEAST_LATE_NS, *(max(map(abs, off)) for _, off in moves)])
     ax.set_ylim(-reach, reach)
     ax.set_xlim(0, LATE_S)
-    ax.set_xticks(range(0, LATE_S + 1, 5))
     ax.axhline(0, color="black", lw=0.5, ls=":")
     ax.set_xlabel(f"the last {LATE_S} seconds")
     if first:

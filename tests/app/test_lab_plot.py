@@ -126,3 +126,12 @@ def test_no_words_lie_over_others_or_beyond_the_edge(columns: int) -> None:
         assert 0 <= box.x0 < box.x1 <= width, said
         assert 0 <= box.y0 < box.y1 <= height, said
     assert over_each_other([*found, found[0]]) != []  # the check sees what lies over another
+
+
+@pytest.mark.parametrize(("x0_s", "says", "short"), [(900.0, "15 min at once", 2), (0.0003, "523 us at once", 4)])
+def test_very_large_and_very_small_errors_are_readable(x0_s: float, says: str, short: int) -> None:
+    figure = figure_of(compare(x0_s, lasts_s=90))
+    assert over_each_other(written(figure)) == []
+    texts = [t.get_text() for ax in figure.get_axes() for t in ax.texts]
+    assert says in texts
+    assert texts.count("too short for 5 minutes") == short
