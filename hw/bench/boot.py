@@ -27,7 +27,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "TERM", "COLUMNS", "CI")
-MEMORY = "512M"
+MEMORY_MB = 512
 
 
 def built() -> Path:
@@ -55,14 +55,12 @@ def boot(command: list[str], *, travel: bool, timeout_s: float, keep: Path | Non
     (out / "command").write_text("exec " + shlex.join(command) + "\n")
     (out / "said").touch()
     arguments = [
-        str(kernel / "linux"), f"mem={MEMORY}", f"dtb={kernel / 'vpi.dtb'}", "rootfstype=hostfs", "rootflags=/", "ro",
+        str(kernel / "linux"), f"mem={MEMORY_MB}M", f"dtb={kernel / 'vpi.dtb'}", "rootfstype=hostfs", "rootflags=/", "ro",
         f"init={HERE / 'guest' / 'init.sh'}", "con=null", "con0=null,fd:1", "quiet", "loglevel=3", "panic=-1",
         f"VPI_DIR={kernel}", f"VPI_OUT={out}", f"VPI_CWD={os.getcwd()}",
         *(["time-travel=inf-cpu"] if travel else []),
     ]  # fmt: skip
-    # The kernel keeps its memory in a file: in memory, where there is room for it.
-    memory = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else out
-    with (out / "console").open("wb") as console, tempfile.TemporaryDirectory(dir=memory) as scratch:
+    with (out / "console").open("wb") as console, tempfile.TemporaryDirectory(dir=place_for_memory(out)) as scratch:
         guest = subprocess.Popen(
             arguments, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True,
             env={**os.environ, "TMPDIR": scratch},
@@ -89,6 +87,16 @@ def boot(command: list[str], *, travel: bool, timeout_s: float, keep: Path | Non
     if keep is None:
         shutil.rmtree(out, ignore_errors=True)
     return code
+
+
+def place_for_memory(otherwise: Path) -> Path:
+    """Where the kernel keeps its memory, which is a file that it executes: in memory, if there is room (a container has 64 MB)."""
+    shm = Path("/dev/shm")
+    if not os.access(shm, os.W_OK):
+        return otherwise
+    about = os.statvfs(shm)
+    fits = about.f_bavail * about.f_frsize > (MEMORY_MB + 64) << 20
+    return shm if fits and not about.f_flag & os.ST_NOEXEC else otherwise
 
 
 def show(path: Path, ended: threading.Event) -> None:
