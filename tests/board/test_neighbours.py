@@ -47,10 +47,10 @@ def test_the_crystal_is_measured_right_while_chronyd_steers(
 ) -> None:
     from scenario import play
 
-    played = play(board, Scenario(seed=8, duration_s=560, sentences=LEAN, oscillator=Oscillator(ppm=37.0), system_offset_s=0.08))
+    played = play(board, Scenario(seed=8, duration_s=370, sentences=LEAN, oscillator=Oscillator(ppm=37.0), system_offset_s=0.08))
     chronyd = board.chronyd("refclock PPS /dev/pps0 poll 2 dpoll -2 refid PPS\nlocal stratum 5\nmakestep 0.01 3", tmp_path / "log")
     time.sleep(20)
-    found = measured(gpstime("measure", "--for", "500s", "--json", configuration=SERIAL))
+    found = measured(gpstime("measure", "--for", "320s", "--json", configuration=SERIAL))
     assert chronyd.poll() is None
     assert "PPS" in board.chronyc("sources")
     truth = played.world.truth.current_ppb()
@@ -66,14 +66,14 @@ def test_gpsd_owns_the_receiver_and_is_asked(
     """For the time, and by those who may not open the kernel's pulse for the pulse too; and it may be read late."""
     from scenario import play
 
-    played = play(board, Scenario(seed=9, duration_s=220, oscillator=Oscillator(ppm=-12.0)))
+    played = play(board, Scenario(seed=9, duration_s=150, oscillator=Oscillator(ppm=-12.0)))
     gpsd = board.gpsd(tmp_path / "log", "/dev/ttyAMA0")
     time.sleep(10)
     truth = played.world.truth.current_ppb()
     assert truth is not None
-    with_pulse = measured(gpstime("measure", "--for", "100s", "--json", configuration=GPSD))
+    with_pulse = measured(gpstime("measure", "--for", "60s", "--json", configuration=GPSD))
     nobody = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-    words = command("measure", "--for", "40s", "--json", configuration=GPSD)
+    words = command("measure", "--for", "30s", "--json", configuration=GPSD)
     may_read = subprocess.run([*nobody, sys.executable, "-c", "import gpstime.cli"], capture_output=True, check=False)
     assert gpsd.poll() is None, (tmp_path / "log").read_text()
     seen = [(with_pulse, "kernel")]
