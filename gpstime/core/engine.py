@@ -215,7 +215,7 @@ class Engine:
         self.rtc.on_tick(tick)
         out = self._stepped(self.steps.on_tick(tick), [])
         if self.discipline is not None:
-            self._asked = self.discipline.on_tick(tick.at, out, self.pairing.now(tick.at))
+            self._asked = self.discipline.on_tick(tick.at, out, self.pairing.second_at(tick.at))
         return out
 
     def _applied(self, applied: Applied) -> list[Finding]:

@@ -122,7 +122,7 @@ class Pairing:
         tai = self.tai_of(n)
         return None if tai is None else self._leap.utc(tai)
 
-    def now(self, at: RawNs) -> tuple[UtcTime, TaiNs] | tuple[None, None]:
+    def second_at(self, at: RawNs) -> tuple[UtcTime, TaiNs] | tuple[None, None]:
         """What time it is, by the last pulse and the raw clock since, at the rate of the pulses; None without a label."""
         if self._naming.label is not Label.OK:
             return None, None
