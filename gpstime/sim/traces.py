@@ -4,7 +4,8 @@
     pulse[k]  time-stamping error of the pulse at true second k, ns; NaN where there is none
     x[k]      clock minus true time, ns;  x[k+1] = x[k] + freq[k] + the correction in force, set right after pulse k
 
-A correction applies to the clock's own second, which lasts 1 + freq[k] true ones, and to that part of it only in which it is in force.
+A correction applies to the clock's own second, which lasts 1 + freq[k] true ones, and to that part of it only in which it is in
+force.
 
 A second without a pulse gives a `Tick` in its place. What the clock really did is in `x_s` and `f` when the run is over.
 """
