@@ -67,18 +67,25 @@ class _Unheard:
 
 
 class _UpTo:
-    """A world that ends when the watch has seen enough or the user has; `pulses` False: after so long on the raw clock."""
+    """A world that ends when the watch has seen enough or the user has; `pulses` False: after so long on the raw clock.
 
-    def __init__(self, world: World, watch: Watch, interrupt: Interruptible, limit_s: float | None, pulses: bool) -> None:
+    `endless`: it does not end by itself, so no pulse for as long as was to be measured ends it too.
+    """
+
+    def __init__(
+        self, world: World, watch: Watch, interrupt: Interruptible, limit_s: float | None, pulses: bool, endless: bool
+    ) -> None:
         self._world, self._watch, self._interrupt = world, watch, interrupt
-        self._limit_s = None if pulses else limit_s
+        self._limit_s = limit_s if endless or not pulses else None
+        self._pulses = pulses
 
     def events(self) -> Iterator[Event]:
         done, first = self._watch.done, None
         for event in self._interrupt.each(self._world.events()):
             yield event
             first = event.at if first is None else first
-            if done() or (self._limit_s is not None and event.at - first >= self._limit_s * NS):
+            since = self._watch.last_at if self._pulses and self._watch.edges else first
+            if done() or (self._limit_s is not None and event.at - since >= self._limit_s * NS):
                 return
 
     def adjust(self, adjustment: Adjustment) -> Applied:
@@ -101,16 +108,18 @@ def measure(
     sinks: Sequence[Sink] = (),
     trim_of: Callable[[str], TrimSpec | None] | None = None,
     pulses: bool = True,
+    endless: bool = False,
 ) -> Measurement:
     """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse,
-    `sinks` see every value. `trim_of`: see `Engine`. `pulses` False: there are none, an RTC is held against the system clock."""
+    `sinks` see every value. `trim_of`: see `Engine`. `pulses` False: there are none, an RTC is held against the system clock.
+    `endless`: the world does not end by itself; it is left when for `limit_s` no pulse has come."""
     engine = Engine(leap, not_before, noise, trim_of=trim_of or spec_of)
     rtc, unheard = RtcWatch(engine), _Unheard()
     watch = Watch(limit_s, None if progress is None else lambda offset: progress(offset, engine))
     watch.train = lambda: (engine.train.restarts, engine.train.rate)
     with Interruptible() as interrupt:
         try:
-            run(_UpTo(world, watch, interrupt, limit_s, pulses), engine, [watch, rtc, unheard, *sinks])
+            run(_UpTo(world, watch, interrupt, limit_s, pulses, endless), engine, [watch, rtc, unheard, *sinks])
         finally:
             world.close()
     watch.settle(engine.pairing)

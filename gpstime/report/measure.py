@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be given several times",
     )
     parser.add_argument(
-        "--for", dest="limit_s", type=_duration, metavar="TIME", help="measure this long (true time): 90s, 10m, 1h, 2d"
+        "--for",
+        dest="limit_s",
+        type=_duration,
+        metavar="TIME",
+        help="measure this long (true time, from the first pulse on; without any pulse for so long, a live board is given up): "
+        "90s, 10m, 1h, 2d",
     )
     parser.add_argument(
         "--source",
@@ -82,6 +87,7 @@ def _one(name: str, args: argparse.Namespace) -> tuple[Measurement, int]:
             sinks=opened.sinks,
             trim_of=opened.trim_of,
             pulses=opened.pulses,
+            endless=opened.machine is not None,
         )
     except GpstimeError as e:  # a disk that fails on the way
         return unreadable(name, e), 1

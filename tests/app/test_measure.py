@@ -14,8 +14,12 @@ import sys
 import pytest
 from captures import simulated, train
 
+from gpstime.app.measure import measure
 from gpstime.cli import main
+from gpstime.core.leap import BUILT_IN
+from gpstime.model import PpsEdge, Tick
 from gpstime.report.figures import cost, ppm, say_time
+from gpstime.times import NS, RawNs, UnixNs
 
 KEYS = {
     "file", "freq_ppb", "freq_lo_ppb", "freq_hi_ppb", "mean_freq_ppb", "mean_freq_lo_ppb", "mean_freq_hi_ppb", "n", "span_s",
@@ -391,3 +395,26 @@ def test_the_cost_has_the_walk_in_it():
     walking = Drift(RawNs(0), 1000.0, 999.0, 1001.0, 1000.0, 999.0, 1001.0, 600, 599.0, 300.0, 0.0, 1e-9)
     half = math.hypot(86.4e-6, 1.96e-9 * math.sqrt(86_400**3 / 3))
     assert cost(walking, 86_400) == f"86.4 ms ± {say_time(half)}"
+
+
+@pytest.mark.parametrize("pulses", [0, 30], ids=["none", "that-stop"])
+def test_a_live_board_without_a_pulse_is_given_up(pulses):
+    """The world goes on and on, as a board does; a limit that only pulses count would never be reached."""
+
+    class Board:
+        def events(self):
+            for s in range(10**6):
+                yield Tick(RawNs(s * NS), UnixNs(s * NS))
+                if s < pulses:
+                    yield PpsEdge(RawNs(s * NS + 1), UnixNs(s * NS + 1))
+                assert s < 3 * 120, "it does not end"
+
+        def adjust(self, adjustment):
+            raise AssertionError
+
+        def close(self):
+            pass
+
+    m = measure(Board(), BUILT_IN.table, name="live", limit_s=120.0, endless=True)
+    assert (m.status == "ok") == (pulses > 0)
+    assert m.n == pulses
