@@ -138,6 +138,7 @@ def fit(
         "tool": f"gpstime {gpstime.__version__}",
         "boot": _text("/proc/sys/kernel/random/boot_id"),
         "not_before": fitted.not_before.iso(),
+        "synchronized": synchronized,
         "noise": "auto",
     }
     fitted.facts |= {"board": model, "host": fitted.head["host"]}
@@ -152,7 +153,7 @@ def fit(
     if config.discipline.steer:
         from gpstime.app.steering_fit import kernel_clock, outages_of, policy_of  # only who steers pays for it
 
-        fitted.policy, fitted.clock = policy_of(config.discipline), kernel_clock(config.discipline, clocks, watch)
+        fitted.policy, fitted.clock = policy_of(config.discipline, synchronized), kernel_clock(config.discipline, clocks, watch)
         fitted.head["discipline"] = asdict(fitted.policy)
         fitted.outages = outages_of(record, fitted.told)
         fitted.said.append("discipline: this machine's clock is steered")

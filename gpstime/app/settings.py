@@ -122,6 +122,7 @@ class Discipline:
 
     steer: bool = _key(False, flag, "steer the system clock by the pulse; takes CAP_SYS_TIME")
     takeover: bool = _key(False, flag, "steer although another program is seen to steer")
+    trust_receiver: bool = _key(False, flag, "step at once although the clock, which NTP held for right, is seconds off")
     first_step_ms: float = _key(1.0, number(0, 1e9, "milliseconds"), "the first update steps an offset beyond this (0: never)")
     step_ms: float = _key(128.0, number(0, 1e9, "milliseconds"), "later ones beyond this (0: never)")
     step_updates: int | str = _key("always", always_or(whole(0, 1_000_000, "updates")), "steps in so many first updates only")

@@ -13,8 +13,9 @@ from gpstime.ports import Clocks, SteeredClock
 from gpstime.store.outages import Outages
 
 
-def policy_of(d: Discipline) -> Policy:
-    """As the service steers: through the kernel, which carries a phase from its next second on."""
+def policy_of(d: Discipline, synchronized: bool = False) -> Policy:
+    """As the service steers: through the kernel, which carries a phase from its next second on. `synchronized`: the kernel holds
+    the clock for right now."""
     return Policy(
         first_step_ns=round(d.first_step_ms * 1e6),
         step_ns=round(d.step_ms * 1e6),
@@ -26,6 +27,7 @@ def policy_of(d: Discipline) -> Policy:
         free_ns=d.free_ms * 1e6,
         next_second=True,
         takeover=d.takeover,
+        clock_right=synchronized and not d.trust_receiver,
     )
 
 

@@ -73,6 +73,11 @@ class Discipline:
         self._announced = Announced(policy)
 
     @property
+    def clock_right(self) -> bool:
+        """Somebody held the clock for right, and nothing was done to it yet."""
+        return self.policy.clock_right and not self.updates
+
+    @property
     def mode(self) -> Mode:
         return self.modes.mode
 

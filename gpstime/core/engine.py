@@ -192,7 +192,8 @@ class Engine:
         tai = self.pairing.tai_of(pulse.n) if labelled else None
         if self.discipline is not None and used:
             self.discipline.disproved = self.pairing.disproved
-            self.discipline.hear(pulse, offset_ns, self.pairing.doubt_of(offset_ns), second, tai)
+            doubt = self.pairing.doubt_of(offset_ns, self.discipline.clock_right)
+            self.discipline.hear(pulse, offset_ns, doubt, second, tai)
         out.append(
             Offset(
                 pulse.at,

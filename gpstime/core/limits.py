@@ -32,5 +32,7 @@ FOLLOWING = 1.2
 """How far (s) such bursts may be from the one before: a raw clock loses less than a second in a second."""
 WAIT = 120
 """Bursts for which an RTC that fits two seconds so far is waited for."""
+KEPT_RIGHT = 10_800
+"""Bursts (3 h) after which a clock that was held for right, and is a second off, is rather wrong by now: nobody steers it."""
 NEAREST_S = 0.35
 """How far (s) a clock may be from a second and still speak for it."""

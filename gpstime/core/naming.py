@@ -71,6 +71,11 @@ class Naming:
         return len(self._early) >= TOGETHER
 
     @property
+    def stood(self) -> float:
+        """For how many bursts the label has stood; for ever, if a second source vouches for it."""
+        return math.inf if self._vouched else self._heard
+
+    @property
     def sure(self) -> bool:
         """The label does not hang on the first few bursts any more."""
         return self.label is Label.OK and (self._vouched or self._heard > PROBATION)

@@ -15,10 +15,10 @@ from gpstime.core import words
 from gpstime.core.dates import DateRule
 from gpstime.core.delay import Delay
 from gpstime.core.fix import SILENT_NS, FixRule
-from gpstime.core.limits import AGREED, LASTING, NEAREST_S
+from gpstime.core.limits import AGREED, KEPT_RIGHT, LASTING, LEAP_MOST, LEAP_ROW, NEAREST_S, PROBATION
 from gpstime.core.naming import Naming
 from gpstime.core.raster import Raster
-from gpstime.core.sources import Sources
+from gpstime.core.sources import DOUBT_S, Sources
 from gpstime.core.train import Pulse
 from gpstime.model import ClockStep, DeviceLost, Epoch, Label, LabelChange, Rejected, RtcReading
 from gpstime.times import DAY_S, NS, LeapTable, RawNs, TaiNs, UtcTime
@@ -91,12 +91,24 @@ class Pairing:
             return "sentences come before the pulse whose second they name"
         return "the receiver's leap second count is not verified yet" if self._fix.hold_ns > 0 else ""
 
-    def doubt_of(self, offset_ns: int | None) -> str:
-        """The same for a clock that is so far off by them: one that is nearer than NEAREST_S to a second speaks for it, against one
-        that is not a second must stand for a minute, or have a second source that vouches for it."""
-        if self.doubt or offset_ns is None or self._naming.sure or abs(offset_ns) < NEAREST_S * NS:
-            return self.doubt
-        return f"the clock is {offset_ns / NS:+.3f} s off, by a second that has stood for less than a minute"
+    def doubt_of(self, offset_ns: int | None, clock_right: bool = False) -> str:
+        """The same for a clock that is so far off by them. One that is nearer than NEAREST_S to a second speaks for it. Against one
+        that is not a second must stand for a minute, or have a second source that vouches for it; and if somebody held that clock
+        for right, as long as a wrong leap second count lasts, or (where it is a single one) as long as such a clock stays right."""
+        doubt, size, stood = self.doubt, abs(offset_ns or 0) / NS, self._naming.stood
+        if doubt or offset_ns is None or size < NEAREST_S:
+            return doubt
+        off = f"the clock is {offset_ns / NS:+.3f} s off, by a second that has stood for"
+        if stood <= PROBATION:
+            return f"{off} less than a minute"
+        needs = 0 if size > LEAP_MOST + 1 else LEAP_ROW if size > DOUBT_S else KEPT_RIGHT
+        if not clock_right or stood >= needs:
+            return ""
+        return (
+            f"{off} {stood:.0f} s, but the kernel held it for right when this run began (NTP): either it is wrong, or the "
+            f"receiver's leap second count, or its sentences come a second late. Nothing is done before {needs} s; a trusted RTC "
+            "or --trust-receiver (the service: trust_receiver = true) settles it"
+        )
 
     @property
     def fix(self) -> bool | None:

@@ -31,7 +31,8 @@ class Policy:
     `free_ns`: beyond this bound a holdover is a free-running clock, and nobody should be told its time any more.
     `second_known`: the clock is known to be right to half a second (another source said so), so that a pulse needs no sentence to
     name its second. `next_second`: the clock carries a slew of its phase from its next whole second on, as the kernel's does.
-    `takeover`: steer although somebody else is seen to steer too.
+    `takeover`: steer although somebody else is seen to steer too. `clock_right`: somebody trustworthy (the kernel's STA_UNSYNC is
+    clear: NTP) held the clock for right when the run began, so that seconds of disagreement need more than a receiver's word.
     """
 
     first_step_ns: int = 1_000_000
@@ -45,6 +46,7 @@ class Policy:
     free_ns: float = 1_000_000.0
     next_second: bool = False
     takeover: bool = False
+    clock_right: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.max_slew_ppb <= MOST_PPB:

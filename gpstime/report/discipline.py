@@ -47,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--steer", action="store_true", help="really steer the clock (default: a dry run that says what it would do)"
     )
     parser.add_argument("--takeover", action="store_true", help="steer although another program is seen to steer this clock")
+    parser.add_argument(
+        "--trust-receiver", action="store_true", help="step at once although the clock, which NTP held for right, is seconds off"
+    )
     parser.add_argument("--config", metavar="FILE", help="this machine's devices (default: /etc/gpstime.toml, if there)")
     parser.add_argument("--source", choices=("serial", "gpsd", "none"), help="where this machine's sentences come from")
     parser.add_argument("--json", action="store_true", help="one JSON object, and nothing else on stdout")
@@ -131,7 +134,9 @@ def command(args: argparse.Namespace) -> int:
     if args.steer and live:
         policy, clock = replace(policy, next_second=True), opened.clock
         assert clock is not None
-    biases = biases_of(getattr(opened.world, "head", {}))
+    head = getattr(opened.world, "head", {})
+    policy = replace(policy, clock_right=live and head.get("synchronized") is True and not args.trust_receiver)
+    biases = biases_of(head)
     if opened.simulated:
         biases = replace(biases, pulse_ns=_simulated_bias(args))
     if not args.json:

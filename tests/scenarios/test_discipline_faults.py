@@ -23,6 +23,7 @@ from gpstime.core.policy import Policy
 from gpstime.core.surprise import Expectation
 from gpstime.model import Adjustment, Applied, ErrorBound, Event, Finding, Label, Mode, ModeChange, PpsEdge, Slew, Step, Tick
 from gpstime.sim.oscillator import Oscillator
+from gpstime.sim.rtc import SimRtc
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.store.recorded import lower_bound
@@ -362,7 +363,7 @@ def test_twin_of_the_stepout_whoever_believes_at_once_steps_while_the_timer_fail
 
 def _at_once(engine: Engine) -> None:
     """An engine for which every second is sure from its first sentences on."""
-    engine.pairing.doubt_of = lambda offset_ns: engine.pairing.doubt  # type: ignore[method-assign]
+    engine.pairing.doubt_of = lambda offset_ns, clock_right: engine.pairing.doubt  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize(("seed", "delay_ms", "fault"), WANDERS)
@@ -388,6 +389,37 @@ def test_a_second_is_not_believed_against_the_clock_before_it_has_stood_for_a_mi
     assert careful.worst(0) < 2000 * US, "until it is steered it runs as it likes"
     assert careful.loop.mode is Mode.TRACKING
     assert [round(step / 1e9) for _, step in rash.steps][:1] == [-1]
+
+
+RIGHT = Policy(clock_right=True)
+LEAP_WRONG = "leap-default:for=700,ahead=3"
+
+
+def test_a_clock_that_ntp_held_for_right_is_not_stepped_to_a_wrong_leap_second_count() -> None:
+    """P24: a receiver that is warm and 3 s ahead from its first sentence on; without a second source nothing shows it."""
+    kept = close(LEAP_WRONG, seconds=1700, policy=RIGHT)
+    assert kept.worst(0) < 10e6, "it runs as it likes until it is steered"
+    assert all(abs(step) < 10e6 for _, step in kept.steps)
+    assert kept.worst(1600) < 1.5 * US
+    assert kept.loop.mode is Mode.TRACKING
+    rash = close(LEAP_WRONG, seconds=400)
+    assert [round(step / 1e9) for _, step in rash.steps] == [3], "as with --trust-receiver: it was told so"
+
+
+@pytest.mark.parametrize(("off_s", "stepped_at"), [(-3.0, 791), (3600.0, 68), (-0.2, 12), (-1.0, None)])
+def test_a_clock_that_was_held_for_right_and_is_not_is_put_right_in_the_end(off_s: float, stepped_at: int | None) -> None:
+    """Seconds off as by a leap second count: when that must be known. Hours off: at once. A second: not within this run."""
+    run_ = close(f"system-offset:offset={off_s}", seconds=900, policy=RIGHT)
+    assert [round(when) for when, _ in run_.steps] == pytest.approx([] if stepped_at is None else [stepped_at], abs=3)
+    if stepped_at is None:
+        assert run_.loop.mode is Mode.ACQUIRING
+        assert "10800 s" in run_.loop.modes.why
+        assert "--trust-receiver" in run_.loop.modes.why
+
+
+def test_a_trusted_rtc_settles_it() -> None:
+    run_ = close("system-offset:offset=-3", seconds=200, policy=RIGHT, rtc=SimRtc(offset_s=0.1, every_s=16))
+    assert [round(step / 1e9) for _, step in run_.steps] == [3]
 
 
 def test_what_it_waits_for_is_said() -> None:
