@@ -1,6 +1,7 @@
 """How often does the bound of a holdover hold at its end? `make outages`.
 
-    python tests/intervals/holdover_days.py [--runs 2000] [--told 200] [--jobs 2] [--only TEXT] [--filter real|ideal] [--seed N]
+    python tests/intervals/holdover_days.py [--runs 2000] [--told 200] [--jobs 2] [--only TEXT] [--filter real|ideal]
+           [--days D] [--seed N]
 
 Outages of 10 min, 2.5 h and 24 h after some hours or days of pulses, each run another crystal (`crystals.py`): `walk` (white FM of
 10 ns, walk of 1 ppb per root second, pulses of 1 us) after 6 h; `drawn` (white FM and walk within a factor of 5 either way, pulses
@@ -12,7 +13,7 @@ The filter: `real` is the loop's own, pulse by pulse, compiled from its own sour
 times as fast, and the same to the bit. `ideal` knows phase, frequency and levels (what jumps add to the walk too), and is asked
 every 75 s: it shows what is made of the scores alone. The bound is `core.bound`'s, biases left out: no pulse shows them.
 
-Exit code 1 if on a crystal that walks (jumps and swings are told, not judged: docs/holdover.md says why) a bound holds in fewer
+Exit code 1 if on a crystal that walks (others are told, not judged: docs/holdover.md says why) a bound holds in fewer
 than 93 or more than 97 % of the outages, or is on average wider than 1.5 times the narrowest constant-factor bound: the one that
 is everywhere the same multiple of what the true levels say. With fewer than 2000 runs two standard errors are allowed for. On the
 others it is 1 if a bound holds in fewer than 93 %.
@@ -116,9 +117,9 @@ def failures(kind: str, length: int, found: list[Outage], judged: bool = True) -
     return out
 
 
-def _job(task: tuple[str, int, int, bool, int]) -> tuple[str, list[list[Outage]]]:
-    kind, begin, count, real, first = task
-    return kind, [run(kind, seed, real, first=first) for seed in range(begin, begin + count)]
+def _job(task: tuple[str, int, int, bool, int, float | None]) -> tuple[str, list[list[Outage]]]:
+    kind, begin, count, real, first, days = task
+    return kind, [run(kind, seed, real, days, first) for seed in range(begin, begin + count)]
 
 
 def _compiled() -> None:
@@ -148,6 +149,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--only", default="", help="kinds with this in their name")
     parser.add_argument("--filter", choices=("real", "ideal"), default="real")
+    parser.add_argument("--days", type=float, help="of pulses before the outage, instead of those that belong to the kind")
     parser.add_argument("--seed", type=int, default=SEED)
     args = parser.parse_args()
     real = args.filter == "real"
@@ -159,7 +161,7 @@ def main() -> int:
         _compiled()
     part = 10
     runs = {kind: args.runs if ALL[kind].judged or not real else args.told for kind in kinds}
-    tasks = [(kind, i, min(part, runs[kind] - i), real, args.seed) for kind in kinds for i in range(0, runs[kind], part)]
+    tasks = [(kind, i, min(part, runs[kind] - i), real, args.seed, args.days) for kind in kinds for i in range(0, runs[kind], part)]
     found: dict[str, list[list[Outage]]] = {kind: [] for kind in kinds}
     begun = time.monotonic()
     with multiprocessing.Pool(args.jobs) as pool:
