@@ -9,16 +9,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from gpstime.app.run import run
 from gpstime.app.steered import Declarer
+from gpstime.core import fix
 from gpstime.core.discipline import Discipline
 from gpstime.core.earliest import Earliest
 from gpstime.core.engine import Engine
 from gpstime.core.leap import BUILT_IN
+from gpstime.core.modes import TABLE, Modes
 from gpstime.core.policy import Policy
 from gpstime.core.surprise import Expectation
 from gpstime.model import Adjustment, Applied, ErrorBound, Event, Finding, Label, Mode, ModeChange, PpsEdge, Slew, Step, Tick
@@ -427,6 +429,35 @@ def test_what_it_waits_for_is_said() -> None:
     assert (young.acted, young.loop.mode) == ([], Mode.ACQUIRING)
     assert "+5.000 s off" in young.loop.modes.why
     assert "a minute" in young.loop.modes.why
+
+
+def first_act(run_: Closed) -> float:
+    return min((when for when, *_ in run_.acted), default=math.inf)
+
+
+def test_nothing_steers_before_the_second_is_verified_and_each_gate_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A receiver that starts cold, 3 s ahead until it knows the leap second count. Twins: one gate taken away from each."""
+    cold = ("cold-start", "leap-default:ahead=3", "system-offset:offset=0.7")
+    careful = close(*cold, seconds=1000)
+    named = careful.engine.pairing
+    assert named.label is Label.OK
+    assert first_act(careful) > 780
+    assert [round(step / 1e9, 1) for _, step in careful.steps] == [-0.7]
+
+    unnamed = close(*cold, seconds=300, policy=Policy(second_known=True))
+    assert first_act(unnamed) < 300, "without a name it takes the nearest second"
+    assert abs(unnamed.steps[0][1]) < 0.5e9
+
+    def no_row(engine: Engine) -> None:
+        assert engine.discipline is not None
+        ways = [way if way.old != {Mode.ACQUIRING} else replace(way, holds=lambda f: f.row > 0) for way in TABLE]
+        engine.discipline.modes = Modes(tuple(ways))
+
+    assert first_act(close(*cold, seconds=1000, change=no_row)) < first_act(careful) - 2
+
+    monkeypatch.setattr(fix, "LEAP_HOLD_NS", 0)
+    unheld = close(*cold, seconds=300)
+    assert [round(step / 1e9, 1) for _, step in unheld.steps] == [2.3], "3 s wrong"
 
 
 def test_twin_of_never_back_time_repeats_only_without_it() -> None:
