@@ -84,7 +84,7 @@ class Disciplining:
 class Declarer:
     """A `ports.Sink`: tells the clock, now and then, how far off it may be, TAI - UTC, and a leap second at the end of this day.
 
-    TAI - UTC only from a table that has not expired, and only while the second is known (without a pulse the clock knows it); a leap second only on its own day, since
+    TAI - UTC only from a table that has not expired, and only while the second is known; a leap second only on its own day, since
     a kernel that is told inserts it at the next midnight, whatever the month.
     """
 
