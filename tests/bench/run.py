@@ -36,8 +36,9 @@ def main(names: list[str]) -> int:
             print(f"   ({time.monotonic() - began:.0f} s{'' if code == 0 else f', exit code {code}'})", flush=True)
             if code:
                 failed.append(bench.name)
-        print("== together")
-        print(table(figures))
+        if figures.exists():
+            print("== together")
+            print(table(figures))
     if failed:
         print(f"not met: {', '.join(failed)}")
     return 1 if failed else 0
