@@ -2,7 +2,7 @@
 
 Limits, and why: the rig stamps about 1 us late, and this wanders by a fifth (a look at the simulated clock costs 256 ns): so the
 noise of the pulse comes out larger than simulated by at most RIG_NOISE_NS, in quadrature, and that little noise moves the current
-frequency by at most RIG_PPB and the mean by RIG_MEAN_PPB over LASTS_S (seen in forty runs: 3.3 and 0.4; the current one follows
+frequency by at most RIG_PPB and the mean by RIG_MEAN_PPB over LASTS_S (seen in 25 runs: 3.3 and 0.4; the current one follows
 the walk that is found, which has few values, and the next one shortens what is averaged by half). Pulses are named, used
 and rejected alike, one by one, but for one at each step of the system clock: where the step lies between the readings beside an
 edge, the real stamp can't be brought to the raw clock, and is left out. Of damaged bytes one burst more or less is counted: a run
