@@ -11,6 +11,7 @@ import ast
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -264,3 +265,17 @@ def test_the_guard_finds_a_test_that_asks_the_time(tmp_path: Path) -> None:
     for text in ("from time import sleep", "import time", "import datetime\nx = datetime.date.today()"):
         path.write_text(text)
         assert len(clock_readers(tmp_path)) == 1
+
+
+def twice_named(tests: Path) -> set[str]:
+    """Names that two test files have: pytest imports them under their bare names, and stops at the second."""
+    names = Counter(path.name for path in tests.rglob("test_*.py"))
+    return {name for name, count in names.items() if count > 1}
+
+
+def test_no_two_test_files_have_one_name(tmp_path: Path) -> None:
+    assert twice_named(ROOT / "tests") == set()
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "test_x.py").touch()
+    assert twice_named(tmp_path) == {"test_x.py"}
