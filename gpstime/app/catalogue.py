@@ -107,7 +107,8 @@ def fit(
     watch = SteeringWatch() if steering is None else steering
     kernel = watch.kernel()
     synchronized = kernel is not None and kernel.synchronized
-    fitted.not_before, why = floor(_last_recorded(record), UtcTime.from_unix(started.real), synchronized, kernel_rtc())
+    last, fitted.leap_held = _last_recorded(record)
+    fitted.not_before, why = floor(last, UtcTime.from_unix(started.real), synchronized, kernel_rtc())
     if why:
         fitted.said.append(why)
     if config.pulse.backend != "none":
@@ -141,6 +142,11 @@ def fit(
         "synchronized": synchronized,
         "noise": "auto",
     }
+    if fitted.leap_held:
+        fitted.head["leap_held"] = True
+        fitted.said.append(
+            "the last run ended before the receiver's leap second count was verified, so it is not taken for right yet"
+        )
     fitted.facts |= {"board": model, "host": fitted.head["host"]}
     if config.feeds.sock or config.feeds.shm != "none":
         from gpstime.app.feeds import Feeds, doors_of  # late: most services feed nobody
@@ -169,6 +175,7 @@ def fit(
         fitted.sinks.append(keep)
         fitted.parts["record"] = lambda: keep.facts
         fitted.closing.append(keep.close)
+        fitted.record = keep
         fitted.said.append(f"record: {record}")
     return fitted
 
@@ -180,9 +187,9 @@ def _text(path: str) -> str:
         return ""
 
 
-def _last_recorded(folder: str) -> UtcTime | None:
+def _last_recorded(folder: str) -> tuple[UtcTime | None, bool]:
     if not folder:
-        return None
-    from gpstime.store.ends import latest  # only a service with a record pays for reading one
+        return None, False
+    from gpstime.store.ends import latest, leap_held  # only a service with a record pays for reading one
 
-    return latest(folder)
+    return latest(folder), leap_held(folder)

@@ -32,6 +32,7 @@ from gpstime.times import LeapTable, UtcTime
 if TYPE_CHECKING:
     from gpstime.app.feeds import Feeds
     from gpstime.store.outages import Outages
+    from gpstime.store.record import Record
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +52,9 @@ class Fitted:
     facts: dict[str, object] = field(default_factory=dict)
     said: list[str] = field(default_factory=list)
     not_before: UtcTime | None = None
+    leap_held: bool = False
+    """The run before this one ended while the receiver's leap second count was not verified."""
+    record: Record | None = None
     sinks: list[Sink] = field(default_factory=list)
     parts: dict[str, Callable[[], object]] = field(default_factory=dict)
     closing: list[Callable[[], None]] = field(default_factory=list)
@@ -122,7 +126,9 @@ def serve(
     out: TextIO | None = None,
 ) -> int:
     """Run until a signal; the exit code. Errors of set-up come as GpstimeError, before the first event."""
-    engine = Engine(leap, fitted.not_before, trim_of=fitted.trim_of, discipline=fitted.policy)
+    engine = Engine(leap, fitted.not_before, trim_of=fitted.trim_of, discipline=fitted.policy, leap_held=fitted.leap_held)
+    if fitted.record is not None:
+        fitted.record.leap_held = lambda: engine.pairing.leap_held
     standing = Standing(engine, time.now(), fitted.facts)
     standing.parts |= fitted.parts
     journal = Journal(standing, config.service.summary_s, out, environment)

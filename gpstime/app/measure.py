@@ -109,11 +109,12 @@ def measure(
     trim_of: Callable[[str], TrimSpec | None] | None = None,
     pulses: bool = True,
     endless: bool = False,
+    leap_held: bool = False,
 ) -> Measurement:
     """Run `world` to its end, to `limit_s` true seconds after the first pulse or to Ctrl-C; `progress` is called at every pulse,
-    `sinks` see every value. `trim_of`: see `Engine`. `pulses` False: there are none, an RTC is held against the system clock.
-    `endless`: the world does not end by itself; it is left when for `limit_s` no pulse has come."""
-    engine = Engine(leap, not_before, noise, trim_of=trim_of or spec_of)
+    `sinks` see every value. `trim_of`, `leap_held`: see `Engine`. `pulses` False: there are none, an RTC is held against the
+    system clock. `endless`: the world does not end by itself; it is left when for `limit_s` no pulse has come."""
+    engine = Engine(leap, not_before, noise, trim_of=trim_of or spec_of, leap_held=leap_held)
     rtc, unheard = RtcWatch(engine), _Unheard()
     watch = Watch(limit_s, None if progress is None else lambda offset: progress(offset, engine))
     watch.train = lambda: (engine.train.restarts, engine.train.rate)

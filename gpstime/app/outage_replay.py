@@ -46,7 +46,7 @@ def replayed(folder: str, number: int | None, leap: LeapTable | None = None) -> 
 
 def _through(one: Run, policy: Policy, leap: LeapTable, kept: Outages) -> None:
     recorded = RunWorld(one, "epochs")
-    engine = Engine(leap, recorded.not_before, trim_of=spec_of, discipline=policy)
+    engine = Engine(leap, recorded.not_before, trim_of=spec_of, discipline=policy, leap_held=recorded.leap_held)
     loop = engine.discipline
     assert loop is not None
     run(AnsweredWorld(recorded), engine, [Scoring(kept, "service", lambda: loop.second, lambda: one.number)])

@@ -95,6 +95,7 @@ def replay(
         leap,
         name=name or f"run {run.number}",
         not_before=world.not_before,
+        leap_held=world.leap_held,
         noise=noise if noise in ("auto", "white") else "auto",
         simulated=run.head.get("host") == "simulated",
         progress=progress,

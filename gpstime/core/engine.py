@@ -58,7 +58,8 @@ class Engine:
 
     `not_before`: the world's lower bound of time (None: it brings none along). `noise`: "auto" finds the noise levels, "white" is
     the user's word that the frequency does not move. `trim_of`: what the trim register of an RTC of this name does.
-    `discipline`: steer the system clock by this policy (None: never).
+    `discipline`: steer the system clock by this policy (None: never). `leap_held`: the run before this one ended while the
+    receiver's leap second count was unverified, so this one begins with it unverified.
     """
 
     def __init__(
@@ -68,13 +69,14 @@ class Engine:
         noise: str = "auto",
         trim_of: Callable[[str], TrimSpec | None] = lambda chip: None,
         discipline: Policy | None = None,
+        leap_held: bool = False,
     ) -> None:
         if noise not in ("auto", "white"):
             raise UsageError(f"unknown noise model {noise!r}: use 'auto' or 'white'")
         self.nmea = Nmea()
         self.gpsd = Gpsd()
         self.train = Train()
-        self.pairing = Pairing(leap, not_before)
+        self.pairing = Pairing(leap, not_before, leap_held)
         self.steps = StepWatch()
         self.rtc = RtcBeside(trim_of)
         self.rejected: Counter[str] = Counter()

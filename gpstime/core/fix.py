@@ -41,7 +41,7 @@ class FixRule:
     """`fix`: what the receiver last said; `void`: it once said that it has none, or knows no date; `hold_ns`: how much fix the leap
     second count still needs; `unspoken`: only ZDA comes and nothing speaks of a fix."""
 
-    def __init__(self) -> None:
+    def __init__(self, leap_held: bool = False) -> None:
         self.fix: bool | None = None
         self.void = False
         self.hold_ns = 0
@@ -50,7 +50,7 @@ class FixRule:
         self._zdas = 0
         self._spoken = False
         self._first = True
-        self._blank = False
+        self._blank = leap_held
         self._valid: UtcTime | None = None
         self._valid_at: RawNs | None = None
         self._heard_at: RawNs | None = None
@@ -100,6 +100,11 @@ class FixRule:
         self._zda = zda
         return None
 
+    @property
+    def leap_held(self) -> bool:
+        """Whether the leap second count is not verified, or will not be when the first fix comes."""
+        return self.hold_ns > 0 or (self._first and self._blank)
+
     def silent(self, at: RawNs) -> bool:
         """Whether what it last said of its fix is too old at `at`."""
         return self._heard_at is not None and at - self._heard_at > SILENT_NS
@@ -143,7 +148,6 @@ class FixRule:
         self._valid_at = at
 
     def power_lost(self) -> None:
-        """The receiver went away: if it comes back without a fix, it comes back cold."""
-        self._first = True
-        self._blank = False
+        """The receiver went away: if it comes back without a fix, it comes back cold. An unverified count stays unverified."""
+        self._first, self._blank = True, self.leap_held
         self._valid_at = None

@@ -30,10 +30,10 @@ ASLEEP_NS, SLEW = 500_000_000, 0.12
 class Pairing:
     """Feed it pulses, epochs and what else is known; read `label`, `why`, `assumption`, `delay` and ask `second_of(n)`."""
 
-    def __init__(self, leap: LeapTable, not_before: UtcTime | None = None) -> None:
+    def __init__(self, leap: LeapTable, not_before: UtcTime | None = None, leap_held: bool = False) -> None:
         self._leap = leap
         self._dates = DateRule(not_before)
-        self._fix = FixRule()
+        self._fix = FixRule(leap_held)
         self._sources = Sources(leap)
         self._raster = Raster()
         self._naming = Naming(self._raster, self._fix, self._sources)
@@ -77,6 +77,11 @@ class Pairing:
         """Bursts come before the pulse whose second they name: the second is wrong, or the raw clock lost some, and with it any
         clock that it drives."""
         return self._naming.disproved
+
+    @property
+    def leap_held(self) -> bool:
+        """The receiver's leap second count is not verified: a run that follows this one must not take it for one that is."""
+        return self._fix.leap_held
 
     @property
     def doubt(self) -> str:

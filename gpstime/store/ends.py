@@ -7,7 +7,9 @@ which of its seconds still stand. What lies between is not looked at: damage in 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -166,23 +168,32 @@ class _Files:
 def latest(folder: str | Path) -> UtcTime | None:
     """The last second that this board's own runs in `folder` are sure of (see HELD_NS): time was not before it. None if there is
     none, or no record. An imported capture may be of any board and any time, so it says nothing."""
+    for files in islice(_own(folder), LOOK_BACK):
+        if (standing := anchors(ends_of(files).marks)) and _held(standing):
+            return standing[-1][1]
+    return None
+
+
+def leap_held(folder: str | Path) -> bool:
+    """Whether this board's last run in `folder` ended while the receiver's leap second count was not verified (P24)."""
+    for files in islice(_own(folder), 1):
+        ends = ends_of(files)
+        return bool(ends.marks[-1].held if ends.marks else ends.head.get("leap_held"))
+    return False
+
+
+def _own(folder: str | Path) -> Iterator[_Files]:
+    """The runs that are no imports, the newest first."""
     try:
         found = [segment for segment in segments(Path(folder)) if not segment.raw]
     except OSError:
-        return None
+        return
     by_run: dict[int, _Files] = {}
     for segment in found:
         by_run.setdefault(segment.run, _Files(segment.run, [])).kept.append(segment)
-    own = 0
     for files in reversed(by_run.values()):
-        if "imported" in head_of(files.kept[:1]):
-            continue
-        if (standing := anchors(ends_of(files).marks)) and _held(standing):
-            return standing[-1][1]
-        own += 1
-        if own == LOOK_BACK:
-            break
-    return None
+        if "imported" not in head_of(files.kept[:1]):
+            yield files
 
 
 def _held(standing: list[tuple[RawNs, UtcTime]]) -> bool:

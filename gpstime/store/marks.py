@@ -9,7 +9,7 @@ from gpstime.model import Event
 from gpstime.times import RawNs, UtcTime
 
 FORMAT = 1
-COUNTS = ("lines", "chunks", "unkept", "findings", "crc", "withdrawals")
+COUNTS = ("lines", "chunks", "unkept", "findings", "crc", "withdrawals", "held")
 """the numbers of a mark, by the names that they have in it and in its line"""
 
 
@@ -47,6 +47,8 @@ class Mark:
     findings: int = 0
     crc: int = 0
     withdrawals: int = 0
+    held: int = 0
+    """1: the receiver's leap second count was not verified here"""
     anchor: tuple[RawNs, UtcTime] | None = None
 
 

@@ -59,6 +59,8 @@ class Record:
         self._anchor: tuple[RawNs, UtcTime] | None = None
         self._withdrawals = 0
         self._closed = False
+        self.leap_held: Callable[[], bool] = lambda: False
+        """Whether the receiver's leap second count is unverified: asked for each batch, so that the next run knows."""
 
     @property
     def state(self) -> State:
@@ -153,6 +155,7 @@ class Record:
             self._digest.count,
             self._digest.crc,
             self._withdrawals,
+            int(self.leap_held()),
             self._anchor,
         )
         raw = pack([*self._raw, encode_mark(Mark(self._last, self._batch, chunks=self._chunks))]) if self._raw else None

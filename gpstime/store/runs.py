@@ -168,6 +168,11 @@ class RunWorld:
         except ValueError:
             return None
 
+    @property
+    def leap_held(self) -> bool:
+        """Whether the run began with the receiver's leap second count unverified."""
+        return self.head.get("leap_held") is True
+
     def events(self) -> Iterator[Event]:
         """The events in the order in which the run had them; what could not be read is counted in `skipped`."""
         raw = self.run.raw_batches() if self.from_bytes else iter(())

@@ -31,11 +31,13 @@ from gpstime.core.leap import BUILT_IN
 from gpstime.drivers.adjtimex import layout, read_steering
 from gpstime.drivers.steering import SteeringWatch
 from gpstime.errors import DeviceBusy, DeviceMissing, UsageError
-from gpstime.model import ClockStep, DeviceFound, DeviceLost, Event, Note
+from gpstime.model import ClockStep, DeviceFound, DeviceLost, Event, Note, Offset
 from gpstime.report.status import as_text
 from gpstime.sim.machine import FakeMachine
 from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
+from gpstime.store.ends import leap_held
+from gpstime.store.record import Record
 from gpstime.times import NS, RawNs
 
 
@@ -154,6 +156,24 @@ def test_who_steers_the_clock_is_in_the_status_and_the_log(tmp_path: Path) -> No
     assert asked[0]["steered_by"] == "chronyd (pid 612)"
     assert "chronyd (pid 612) steers it" in as_text(asked[0])
     assert "went by +25 to +25.000 ppm; by chronyd (pid 612)" in out.getvalue()
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+def test_a_restart_within_a_cold_start_forgets_nothing(tmp_path: Path, remembered: bool) -> None:
+    """P24: the receiver is 3 s ahead until it knows the leap second count, and by the second run it says A. Twin: no memory."""
+    faults = ("cold-start", "leap-default:for=900,ahead=3")
+    wrong: list[int] = []
+    for first_s, last_s in ((0, 300), (300, 800)):
+        time, held = VirtualTime(), leap_held(tmp_path)
+        assert held is (first_s > 0)
+        source = Replayed(time, terminate, duration_s=last_s, faults=faults)
+        came = list(source.events)
+        source.events = (e for e in came if e.at >= came[0].at + first_s * NS)
+        keep = Record(tmp_path, {"leap_held": held})
+        fitted = Fitted([source], leap_held=held and remembered, record=keep, closing=[keep.close])
+        fitted.sinks = [keep, lambda v: wrong.append(v.offset_ns) if isinstance(v, Offset) and v.second is not None else None]
+        assert serve(config(""), fitted, BUILT_IN.table, LiveTime(time), {}, io.StringIO()) == 0
+    assert bool(wrong) is not remembered
 
 
 def test_no_socket_no_systemd_is_fine_too() -> None:

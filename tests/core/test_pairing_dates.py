@@ -9,14 +9,16 @@ from roof import LEAP, NS, START, Outcome, edge, epoch, merged, raw, rtc, run, s
 
 from gpstime.core.dates import ROLLOVER_DAYS, DateRule
 from gpstime.core.pairing import Pairing
-from gpstime.model import Epoch, Label, Rejected, RtcReading
+from gpstime.model import DeviceLost, Epoch, Label, Rejected, RtcReading
 from gpstime.times import RawNs, UtcTime
 
 BOUND = UtcTime.civil(2025, 3, 1)
 
 
-def night(said: list[Epoch | Rejected | RtcReading], count: int, not_before: UtcTime | None = None) -> Outcome:
-    return run(merged([edge(s) for s in range(count)], said), Pairing(LEAP, not_before))
+def night(
+    said: list[Epoch | Rejected | RtcReading], count: int, not_before: UtcTime | None = None, leap_held: bool = False
+) -> Outcome:
+    return run(merged([edge(s) for s in range(count)], said), Pairing(LEAP, not_before, leap_held))
 
 
 def moved(s: int, by_s: int = 0, days: int = 0, **how: bool) -> Epoch:
@@ -47,6 +49,35 @@ def test_a_warm_start_would_have_named_them_two_seconds_wrong() -> None:
     """Control: the same sentences without the void ones before."""
     out = night([*cold(900, 770)][20:], 900)
     assert out.wrong
+
+
+def test_a_run_begun_in_the_midst_of_a_cold_start_waits_too() -> None:
+    """The control above, told what the run before it knew."""
+    out = night([*cold(900, 770)][20:], 900, leap_held=True)
+    assert (out.label, out.wrong) == (Label.OK, [])
+    assert out.reasons["leap-unverified"] == pytest.approx(780, abs=3)
+
+
+@pytest.mark.parametrize("lost", [10, 300])
+def test_a_receiver_unplugged_meanwhile_is_no_better_for_it(lost: int) -> None:
+    """Before its first fix and after; it comes back with a fix, and with the same wrong count."""
+    said = [e for s, e in enumerate(cold(1300, 770)) if not lost <= s < lost + 30]
+    pairing = Pairing(LEAP)
+    unplugged = DeviceLost(raw(lost), "serial", "unplugged")
+    out = run(merged([edge(s) for s in range(1300)], [*said, unplugged]), pairing)
+    assert out.wrong == []
+    assert out.label is Label.OK
+
+
+def test_what_a_run_leaves_to_the_next() -> None:
+    pairing = Pairing(LEAP)
+    assert not pairing.leap_held
+    for e in cold(300, 300):
+        pairing.on_epoch(e)
+        assert pairing.leap_held
+    warm = Pairing(LEAP)
+    warm.on_epoch(moved(0))
+    assert not warm.leap_held
 
 
 def test_status_a_does_not_add_up_while_the_fix_is_lost() -> None:

@@ -15,7 +15,7 @@ from gpstime.sim.scenario import Scenario
 from gpstime.sim.world import SimWorld
 from gpstime.store import ends as ends_module
 from gpstime.store.capture import encode, encode_head
-from gpstime.store.ends import ends_of, latest
+from gpstime.store.ends import ends_of, latest, leap_held
 from gpstime.store.marks import anchors
 from gpstime.store.record import Record
 from gpstime.store.runs import RunWorld, runs
@@ -134,6 +134,29 @@ def labelled(record: Record, first: int, n: int, hours_off: int = 0, *, withdraw
         record(PpsEdge(RawNs(k * NS), UnixNs(k * NS), seq=k))
         second = UtcTime.from_unix(START.unix + (k + 3600 * hours_off) * NS)
         record(Offset(RawNs(k * NS), k, second, LEAP.tai(second), 0, 0.0, Kind.OK, "pps", 0))
+
+
+def test_whether_the_last_run_left_the_leap_second_count_unverified(tmp_path):
+    assert not leap_held(tmp_path)
+    assert not leap_held(tmp_path / "none")
+    record = Record(tmp_path, {})
+    record.leap_held = lambda: True
+    labelled(record, 0, 30)
+    record.close()
+    assert leap_held(tmp_path)
+    record = Record(tmp_path, {})
+    record.leap_held = lambda: True
+    labelled(record, 0, 30)
+    record.leap_held = lambda: False
+    labelled(record, 30, 3)
+    record.close()
+    assert not leap_held(tmp_path)
+    Record(tmp_path, {"leap_held": True}).close()  # it never came to a batch
+    record = Record(tmp_path, {})
+    record.leap_held = lambda: True
+    labelled(record, 0, 30)
+    record.close()
+    assert leap_held(tmp_path)
 
 
 def test_seconds_that_were_taken_back_place_nothing(tmp_path, small, monkeypatch):
