@@ -51,7 +51,7 @@ class RtcBeside:
         (self._track or self._axis).on_step(step)
 
     def forget(self) -> None:
-        self._axis.forget()
+        (self._track or self._axis).forget()
 
     def on_reading(self, reading: RtcReading) -> list[Finding]:
         return self.track.on_reading(reading)

@@ -176,10 +176,11 @@ def latest(folder: str | Path) -> UtcTime | None:
 
 def leap_held(folder: str | Path) -> bool:
     """Whether this board's last run in `folder` ended while the receiver's leap second count was not verified (P24)."""
-    for files in islice(_own(folder), 1):
-        ends = ends_of(files)
-        return bool(ends.marks[-1].held if ends.marks else ends.head.get("leap_held"))
-    return False
+    files = next(_own(folder), None)
+    if files is None:
+        return False
+    ends = ends_of(files)
+    return bool(ends.marks[-1].held if ends.marks else ends.head.get("leap_held"))
 
 
 def _own(folder: str | Path) -> Iterator[_Files]:
